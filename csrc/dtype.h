@@ -1,0 +1,31 @@
+// Properties of element types: size, name, kind, and the promotion of two.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "kernels/element_type.h"
+
+namespace pyengine {
+
+using DType = ElementType;
+
+constexpr int dtype_count = 13;
+
+enum class Kind : std::uint8_t { boolean, integer, floating };
+
+std::int64_t size_of(DType dtype);
+std::string_view name_of(DType dtype);
+Kind kind_of(DType dtype);
+bool is_signed(DType dtype);
+
+inline bool is_floating(DType dtype) { return kind_of(dtype) == Kind::floating; }
+
+/// The common type: the array API's table within a kind, the type of the higher kind across kinds (as PyTorch has it).
+/// A signed integer with uint64 has none: TypeError, named after `op`.
+DType promote(std::string_view op, DType a, DType b);
+
+/// The type sums of `dtype` have by default: itself if floating, else the widest integer of its signedness.
+DType sum_type(DType dtype);
+
+}  // namespace pyengine

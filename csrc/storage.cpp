@@ -1,0 +1,102 @@
+#include "csrc/storage.h"
+
+#include <bit>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "csrc/check.h"
+
+namespace pyengine {
+namespace {
+
+constexpr std::size_t alignment = 64;
+constexpr std::size_t cache_limit = std::size_t{1} << 30;
+
+/// Blocks come in size classes, four to an octave, so that a freed block fits the next request of about its size.
+std::size_t size_class(std::size_t bytes) {
+    if (bytes <= alignment) return alignment;
+    const std::size_t step = std::max(alignment, std::bit_floor(bytes) / 4);
+    return (bytes + step - 1) / step * step;
+}
+
+struct Cache {
+    std::mutex mutex;
+    std::map<std::size_t, std::vector<void*>> free_blocks;
+    MemoryStats stats{};
+};
+
+Cache& cache() {
+    static Cache* instance = new Cache;  // leaked: arrays may outlive static destruction
+    return *instance;
+}
+
+void release_all(Cache& c) {
+    for (auto& [size, blocks] : c.free_blocks)
+        for (void* block : blocks) std::free(block);
+    c.free_blocks.clear();
+    c.stats.cached = 0;
+}
+
+}  // namespace
+
+void* cpu_allocator::allocate(std::size_t bytes) {
+    if (bytes > static_cast<std::size_t>(PTRDIFF_MAX) - alignment * 1024)
+        fail<OutOfMemoryError>("allocate: request exceeds the address space: ", bytes, " bytes; use smaller arrays");
+    const std::size_t size = size_class(bytes);
+    Cache& c = cache();
+    std::lock_guard lock(c.mutex);
+    void* block = nullptr;
+    if (auto it = c.free_blocks.find(size); it != c.free_blocks.end() && !it->second.empty()) {
+        block = it->second.back();
+        it->second.pop_back();
+        c.stats.cached -= size;
+    } else {
+        block = std::aligned_alloc(alignment, size);
+        if (!block) {
+            release_all(c);
+            block = std::aligned_alloc(alignment, size);
+        }
+        if (!block)
+            fail<OutOfMemoryError>("allocate: out of memory: asked for ", bytes, " bytes, arrays hold ", c.stats.in_use,
+                                   " bytes; free some of them or use smaller ones");
+    }
+    c.stats.in_use += size;
+    c.stats.peak = std::max(c.stats.peak, c.stats.in_use);
+    return block;
+}
+
+void cpu_allocator::deallocate(void* data, std::size_t bytes) noexcept {
+    const std::size_t size = size_class(bytes);
+    Cache& c = cache();
+    std::lock_guard lock(c.mutex);
+    c.stats.in_use -= size;
+    if (c.stats.cached + size > cache_limit) return std::free(data);
+    c.free_blocks[size].push_back(data);
+    c.stats.cached += size;
+}
+
+MemoryStats cpu_allocator::stats() {
+    std::lock_guard lock(cache().mutex);
+    return cache().stats;
+}
+
+void cpu_allocator::empty_cache() {
+    std::lock_guard lock(cache().mutex);
+    release_all(cache());
+}
+
+Storage::Storage(std::size_t bytes) : data_(static_cast<std::byte*>(cpu_allocator::allocate(bytes))), bytes_(bytes) {}
+
+Storage::Storage(void* data, std::size_t bytes, std::function<void()> release, bool readonly)
+    : data_(static_cast<std::byte*>(data)), bytes_(bytes), release_(std::move(release)), readonly_(readonly) {}
+
+Storage::~Storage() {
+    if (release_)
+        release_();
+    else
+        cpu_allocator::deallocate(data_, bytes_);
+}
+
+}  // namespace pyengine

@@ -1,0 +1,62 @@
+// A counted block of memory, and the caching allocator it comes from.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace pyengine {
+
+/// Where an array lives. "cpu" is the only backend so far.
+enum class Device : std::uint8_t { cpu };
+
+class Storage {
+public:
+    /// Owned memory, 64-byte aligned, uninitialised. Raises OutOfMemoryError.
+    explicit Storage(std::size_t bytes);
+    /// Foreign memory; `release` runs when the last array over it goes.
+    Storage(void* data, std::size_t bytes, std::function<void()> release, bool readonly);
+    ~Storage();
+    Storage(const Storage&) = delete;
+    Storage& operator=(const Storage&) = delete;
+
+    std::byte* data() const { return data_; }
+    std::size_t bytes() const { return bytes_; }
+    bool readonly() const { return readonly_; }
+
+    /// Counts in-place changes; every view of the storage sees the same number.
+    std::uint64_t version() const { return version_; }
+    void bump_version() { ++version_; }
+
+private:
+    std::byte* data_;
+    std::size_t bytes_;
+    std::function<void()> release_;
+    bool readonly_ = false;
+    std::uint64_t version_ = 0;
+};
+
+/// Scratch for one kernel call, from the same cache.
+class Workspace {
+public:
+    explicit Workspace(std::size_t bytes) : storage_(bytes) {}
+    void* data() const { return storage_.data(); }
+
+private:
+    Storage storage_;
+};
+
+struct MemoryStats {
+    std::size_t in_use, cached, peak;
+};
+
+namespace cpu_allocator {
+
+void* allocate(std::size_t bytes);
+void deallocate(void* data, std::size_t bytes) noexcept;
+MemoryStats stats();
+void empty_cache();
+
+}  // namespace cpu_allocator
+}  // namespace pyengine

@@ -1,0 +1,114 @@
+// Vectors of the level's width, on the GCC/Clang vector extension: +, -, *, /, comparisons and ?: work lane by lane, and a * b + c becomes
+// one fused multiply-add where the level has it (the kernels are compiled with -ffp-contract=fast, and nothing else of -ffast-math).
+// Comparisons give an integer vector, all ones where true.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#include "kernels/cpu/level.h"
+#include "kernels/half.h"
+
+namespace pyengine::kernels {
+namespace {
+
+constexpr int vector_bytes = level == Isa::avx512 ? 64 : level == Isa::avx2 ? 32 : 16;
+
+template <typename T>
+struct VecOf {
+    typedef T type __attribute__((vector_size(vector_bytes)));
+};
+template <typename T>
+using Vec = typename VecOf<T>::type;
+
+template <typename T>
+constexpr std::int64_t lanes = vector_bytes / static_cast<std::int64_t>(sizeof(T));
+
+template <typename T>
+inline T min_of(T a, T b) {
+    return b < a ? b : a;
+}
+template <typename T>
+inline T max_of(T a, T b) {
+    return a < b ? b : a;
+}
+
+template <typename T>
+inline Vec<T> broadcast(T x) {
+    return x - Vec<T>{};
+}
+
+template <typename T>
+inline Vec<T> load(const T* p) {
+    Vec<T> v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+}
+
+template <typename T>
+inline void store(T* p, Vec<T> v) {
+    std::memcpy(p, &v, sizeof v);
+}
+
+/// The first n lanes from p, `fill` in the others; n < lanes.
+template <typename T>
+inline Vec<T> load_partial(const T* p, std::int64_t n, T fill = T{}) {
+    Vec<T> v = broadcast(fill);
+    std::memcpy(&v, p, static_cast<std::size_t>(n) * sizeof(T));
+    return v;
+}
+
+template <typename T>
+inline void store_partial(T* p, Vec<T> v, std::int64_t n) {
+    std::memcpy(p, &v, static_cast<std::size_t>(n) * sizeof(T));
+}
+
+template <typename T>
+inline Vec<T> vmax(Vec<T> a, Vec<T> b) {  // a NaN in either lane gives NaN
+    return a > b || a != a ? a : b;
+}
+
+/// Lane sums by halving: a fixed tree.
+template <typename T>
+inline T sum_lanes(Vec<T> v) {
+    T parts[lanes<T>];
+    store(parts, v);
+    for (std::int64_t half = lanes<T> / 2; half > 0; half /= 2)
+        for (std::int64_t i = 0; i < half; ++i) parts[i] += parts[i + half];
+    return parts[0];
+}
+
+template <typename T>
+inline T max_lanes(Vec<T> v) {  // NaN if any lane is
+    T result = v[0];
+    for (std::int64_t i = 1; i < lanes<T>; ++i) result = result > v[i] || result != result ? result : static_cast<T>(v[i]);
+    return result;
+}
+
+/// lanes<float> 16-bit floats, widened.
+inline Vec<float> load_float(const float* p) { return load(p); }
+
+inline Vec<float> load_float(const bfloat16* p) {
+    typedef std::uint16_t Bits __attribute__((vector_size(vector_bytes / 2)));
+    Bits bits;
+    std::memcpy(&bits, p, sizeof bits);
+    return (Vec<float>)(__builtin_convertvector(bits, Vec<std::uint32_t>) << 16);
+}
+
+inline Vec<float> load_float(const float16* p) {
+#if defined(__AVX512F__)
+    return (Vec<float>)_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+#elif defined(__F16C__)
+    return (Vec<float>)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+#else
+    Vec<float> v{};
+    for (std::int64_t i = 0; i < lanes<float>; ++i) v[i] = to_float(p[i]);
+    return v;
+#endif
+}
+
+}  // namespace
+}  // namespace pyengine::kernels

@@ -1,0 +1,15 @@
+// The instruction-set levels a kernel is compiled for. Every kernel is declared once as a function template over Isa and defined once per
+// level, by explicit specialisation: kernels/reference/<op>.cpp defines Isa::reference, kernels/cpu/<op>.cpp all others, one object file each.
+#pragma once
+
+namespace pyengine::kernels {
+
+enum class Isa {
+    reference,  // plain loops, the oracle
+    baseline,   // what every CPU of the architecture has: SSE2 on x86-64
+    avx2,       // AVX2, FMA, F16C
+    avx512,     // AVX-512 F, BW, DQ, VL
+    neon,       // AArch64 Advanced SIMD
+};
+
+}  // namespace pyengine::kernels
