@@ -108,4 +108,11 @@ bool may_overlap(const Array& a, const Array& b) {
     return a_low < b_high && b_low < a_high;
 }
 
+bool lies_within(const Array& a, const Array& b) {
+    if (b.size() == 0) return a.size() == 0;
+    const auto [a_low, a_high] = extent(a);
+    const auto [b_low, b_high] = extent(b);
+    return b_low <= a_low && a_high <= b_high;
+}
+
 }  // namespace pyengine

@@ -60,7 +60,13 @@ Array broadcast_to(const Array& x, const Dims& shape);
 Array contiguous(const Array& x);
 Array astype(const Array& x, DType dtype);
 
+/// Writes source, broadcast and converted, into target's elements, and counts one in-place change. Safe where they overlap.
+void assign(const Array& target, const Array& source);
+
 /// True if writing `a` could change an element of `b`.
 bool may_overlap(const Array& a, const Array& b);
+
+/// True if every element of `a` lies between the first and the last of `b`.
+bool lies_within(const Array& a, const Array& b);
 
 }  // namespace pyengine
