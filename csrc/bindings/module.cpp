@@ -1,0 +1,27 @@
+// The extension module pyengine._engine: one register_* for each family of ops.
+#include <pybind11/pybind11.h>
+
+#include "csrc/bindings/register.h"
+#include "csrc/check.h"
+
+namespace py = pybind11;
+using namespace pyengine;
+
+PYBIND11_MODULE(_engine, m) {
+    py::register_exception_translator([](std::exception_ptr error) {
+        try {
+            if (error) std::rethrow_exception(error);
+        } catch (const ValueError& e) {
+            py::set_error(PyExc_ValueError, e.what());
+        } catch (const TypeError& e) {
+            py::set_error(PyExc_TypeError, e.what());
+        } catch (const IndexError& e) {
+            py::set_error(PyExc_IndexError, e.what());
+        }
+    });
+    py::register_exception<OutOfMemoryError>(m, "OutOfMemoryError", PyExc_MemoryError);
+
+    bindings::register_array(m);
+    bindings::register_config(m);
+    bindings::register_shape(m);
+}

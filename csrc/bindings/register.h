@@ -1,0 +1,11 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace pyengine::bindings {
+
+void register_array(pybind11::module_& m);
+void register_config(pybind11::module_& m);
+void register_shape(pybind11::module_& m);
+
+}  // namespace pyengine::bindings
