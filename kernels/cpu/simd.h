@@ -71,6 +71,16 @@ inline Vec<T> vmax(Vec<T> a, Vec<T> b) {  // a NaN in either lane gives NaN
     return a > b || a != a ? a : b;
 }
 
+inline Vec<float> vsqrt(Vec<float> v) {
+    for (std::int64_t i = 0; i < lanes<float>; ++i) v[i] = __builtin_sqrtf(v[i]);  // one instruction: -fno-math-errno
+    return v;
+}
+
+inline Vec<double> vsqrt(Vec<double> v) {
+    for (std::int64_t i = 0; i < lanes<double>; ++i) v[i] = __builtin_sqrt(v[i]);
+    return v;
+}
+
 /// Lane sums by halving: a fixed tree.
 template <typename T>
 inline T sum_lanes(Vec<T> v) {
@@ -107,6 +117,27 @@ inline Vec<float> load_float(const float16* p) {
     Vec<float> v{};
     for (std::int64_t i = 0; i < lanes<float>; ++i) v[i] = to_float(p[i]);
     return v;
+#endif
+}
+
+/// Vec<float> rounded to lanes<float> 16-bit floats.
+inline void store_float(float* p, Vec<float> v) { store(p, v); }
+
+inline void store_float(bfloat16* p, Vec<float> v) {
+    typedef std::uint16_t Bits __attribute__((vector_size(vector_bytes / 2)));
+    const Vec<std::uint32_t> bits = (Vec<std::uint32_t>)v;
+    const Vec<std::uint32_t> rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
+    const Bits narrow = __builtin_convertvector(v != v ? bits >> 16 | 0x40u : rounded, Bits);
+    std::memcpy(p, &narrow, sizeof narrow);
+}
+
+inline void store_float(float16* p, Vec<float> v) {
+#if defined(__AVX512F__)
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph((__m512)v, _MM_FROUND_TO_NEAREST_INT));
+#elif defined(__F16C__)
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph((__m256)v, _MM_FROUND_TO_NEAREST_INT));
+#else
+    for (std::int64_t i = 0; i < lanes<float>; ++i) p[i] = to_float16(v[i]);
 #endif
 }
 
