@@ -53,16 +53,43 @@ inline void store(T* p, Vec<T> v) {
     std::memcpy(p, &v, sizeof v);
 }
 
-/// The first n lanes from p, `fill` in the others; n < lanes.
+/// All ones in the first n lanes.
+template <typename T>
+inline auto first_lanes(std::int64_t n) {
+    using Index = decltype(Vec<T>{} < Vec<T>{});
+    Index mask;
+    for (int i = 0; i < lanes<T>; ++i) mask[i] = i < n ? -1 : 0;
+    return mask;
+}
+
+/// The first n lanes from p, `fill` in the others; n < lanes. A copy of variable length is a call, so where the level can mask, it does.
 template <typename T>
 inline Vec<T> load_partial(const T* p, std::int64_t n, T fill = T{}) {
     Vec<T> v = broadcast(fill);
+#if defined(__AVX512F__)
+    const auto mask = (1u << n) - 1u;
+    if constexpr (sizeof(T) == 4) return (Vec<T>)_mm512_mask_loadu_epi32((__m512i)v, static_cast<__mmask16>(mask), p);
+    if constexpr (sizeof(T) == 8) return (Vec<T>)_mm512_mask_loadu_epi64((__m512i)v, static_cast<__mmask8>(mask), p);
+#elif defined(__AVX2__)
+    const auto mask = first_lanes<T>(n);
+    if constexpr (sizeof(T) == 4) return mask ? (Vec<T>)_mm256_maskload_epi32(reinterpret_cast<const int*>(p), (__m256i)mask) : v;
+    if constexpr (sizeof(T) == 8) return mask ? (Vec<T>)_mm256_maskload_epi64(reinterpret_cast<const long long*>(p), (__m256i)mask) : v;
+#endif
     std::memcpy(&v, p, static_cast<std::size_t>(n) * sizeof(T));
     return v;
 }
 
 template <typename T>
 inline void store_partial(T* p, Vec<T> v, std::int64_t n) {
+#if defined(__AVX512F__)
+    const auto mask = (1u << n) - 1u;
+    if constexpr (sizeof(T) == 4) return _mm512_mask_storeu_epi32(p, static_cast<__mmask16>(mask), (__m512i)v);
+    if constexpr (sizeof(T) == 8) return _mm512_mask_storeu_epi64(p, static_cast<__mmask8>(mask), (__m512i)v);
+#elif defined(__AVX2__)
+    const auto mask = (__m256i)first_lanes<T>(n);
+    if constexpr (sizeof(T) == 4) return _mm256_maskstore_epi32(reinterpret_cast<int*>(p), mask, (__m256i)v);
+    if constexpr (sizeof(T) == 8) return _mm256_maskstore_epi64(reinterpret_cast<long long*>(p), mask, (__m256i)v);
+#endif
     std::memcpy(p, &v, static_cast<std::size_t>(n) * sizeof(T));
 }
 
