@@ -125,6 +125,10 @@ inline T max_lanes(Vec<T> v) {  // NaN if any lane is
     return result;
 }
 
+#if defined(__AVX512F__)
+constexpr __mmask16 all_lanes = 0xffff;  // GCC 12 warns about the undefined operand of the conversions without a mask
+#endif
+
 /// lanes<float> 16-bit floats, widened.
 inline Vec<float> load_float(const float* p) { return load(p); }
 
@@ -137,7 +141,7 @@ inline Vec<float> load_float(const bfloat16* p) {
 
 inline Vec<float> load_float(const float16* p) {
 #if defined(__AVX512F__)
-    return (Vec<float>)_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+    return (Vec<float>)_mm512_maskz_cvtph_ps(all_lanes, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 #elif defined(__F16C__)
     return (Vec<float>)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 #else
@@ -160,7 +164,7 @@ inline void store_float(bfloat16* p, Vec<float> v) {
 
 inline void store_float(float16* p, Vec<float> v) {
 #if defined(__AVX512F__)
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph((__m512)v, _MM_FROUND_TO_NEAREST_INT));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_maskz_cvtps_ph(all_lanes, (__m512)v, _MM_FROUND_TO_NEAREST_INT));
 #elif defined(__F16C__)
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph((__m256)v, _MM_FROUND_TO_NEAREST_INT));
 #else
