@@ -59,6 +59,8 @@ Array broadcast_to(const Array& x, const Dims& shape);
 /// x itself if it is C-contiguous (and has that dtype), else a converted contiguous copy.
 Array contiguous(const Array& x);
 Array astype(const Array& x, DType dtype);
+/// A converted contiguous copy, always.
+Array copy(const Array& x, DType dtype);
 
 /// Writes source, broadcast and converted, into target's elements, and counts one in-place change. Safe where they overlap.
 void assign(const Array& target, const Array& source);

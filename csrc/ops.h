@@ -1,11 +1,28 @@
-// Contents page: every op of the engine, one declaration each. Definitions: csrc/ops/<op>.cpp, or the family's file where several share one.
+// Contents page: every op of the engine, one declaration each. Definitions: csrc/ops/<op>.cpp, or the family's file where several share
+// one.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "csrc/array.h"
+#include "kernels/elementwise_binary.h"
+#include "kernels/elementwise_unary.h"
 
 namespace pyengine::ops {
+
+using kernels::BinaryOp;
+using kernels::UnaryOp;
+
+// elementwise.cpp: the operations are listed in kernels/elementwise_*.h. With `out` the result goes there, converted within its kind, and
+// one in-place change is counted; out may overlap the inputs.
+Array unary(UnaryOp op, const Array& x);
+void unary(UnaryOp op, const Array& x, const Array& out);
+Array binary(BinaryOp op, const Array& a, const Array& b);
+void binary(BinaryOp op, const Array& a, const Array& b, const Array& out);
+Array where(const Array& condition, const Array& a, const Array& b);
+std::span<const char* const> unary_names();  // in the order of the enumeration
+std::span<const char* const> binary_names();
 
 // matmul.cpp
 Array matmul(const Array& a, const Array& b);

@@ -23,5 +23,6 @@ PYBIND11_MODULE(_engine, m) {
 
     bindings::register_array(m);
     bindings::register_config(m);
+    bindings::register_elementwise(m);
     bindings::register_shape(m);
 }
