@@ -4,6 +4,7 @@
 // for any number of threads. Tasks are handed out dynamically, so uneven ones balance.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace pyengine::kernels {
@@ -30,6 +31,18 @@ template <typename Body>
     parallel_for((n + grain - 1) / grain, [&](std::int64_t block) {
         const std::int64_t begin = block * grain;
         body(begin, n - begin < grain ? n : begin + grain);
+    });
+}
+
+/// Runs body(i, scratch) for every i in [0, count), up to `lanes` at a time, each with `bytes` of its own from the workspace
+/// (lanes * bytes). What scratch holds at the start of a task is undefined. Size the workspace with the same `lanes`, once:
+/// thread_count() may change meanwhile.
+template <typename Body>
+[[maybe_unused]] void parallel_with_scratch(std::int64_t count, int lanes, void* workspace, std::size_t bytes, Body body) {
+    std::int64_t next = 0;
+    parallel_for(count < lanes ? count : lanes, [&](std::int64_t lane) {
+        std::byte* scratch = static_cast<std::byte*>(workspace) + static_cast<std::size_t>(lane) * bytes;
+        for (std::int64_t i; (i = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED)) < count;) body(i, scratch);
     });
 }
 
