@@ -24,6 +24,9 @@ struct TypeError : std::runtime_error {
 struct IndexError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
+struct BufferError : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
 struct OutOfMemoryError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };

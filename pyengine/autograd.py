@@ -7,6 +7,7 @@ conversion of dtypes are undone here, once, for every op.
 
 from __future__ import annotations
 
+import functools
 import heapq
 import itertools
 import threading
@@ -14,9 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pyengine import anomaly, ops
+from pyengine import anomaly, dtypes, ops
+from pyengine import creation as _creation
 from pyengine import tensor as _tensor
 from pyengine._engine import Array
+from pyengine.ops import random
 
 if TYPE_CHECKING:
     from pyengine.dtypes import DType
@@ -28,7 +31,11 @@ OUTPUT: Final = object()
 
 class _State(threading.local):
     grad_enabled = True
+    transforms = 0  # functional transforms running
+    captured: dict[int, Tensor] | None = None
 
+
+Hook = Callable[["Tensor"], "Tensor | None"]
 
 _state = _State()
 _sequence = itertools.count()
@@ -56,14 +63,14 @@ class Node:
         self.saved: tuple[Any, ...] | None = tuple(outputs[0] if value is OUTPUT else value for value in saved)
         self.versions = tuple(_version(value) for value in self.saved)
         self.outputs = tuple((out.shape, out.dtype) for out in outputs)
-        self.hooks: list[tuple[int, Callable[[Tensor], Tensor | None]]] = []
+        self.hooks: list[tuple[int, Hook]] = []
         self.source = anomaly.source() if anomaly.enabled() else None
 
     def pull(self, grads: list[Tensor | None]) -> Sequence[Tensor | None]:
         """The gradients of the inputs, from those of the outputs."""
         saved = self._saved_values()
         if callable(self.vjps):
-            full = tuple(_tensor.zeros(*self.outputs[i]) if g is None else g for i, g in enumerate(grads))
+            full = tuple(_creation.zeros(*self.outputs[i]) if g is None else g for i, g in enumerate(grads))
             return self.vjps(full if len(full) > 1 else full[0], *saved)  # type: ignore[no-any-return]
         g = grads[0]
         return [None if p is None or f is None else f(g, *saved) for p, f in zip(self.parents, self.vjps, strict=True)]
@@ -115,6 +122,8 @@ def record(
     arrays = outputs if several else (outputs,)
     if anomaly.enabled():
         anomaly.check_forward(op, arrays, inputs)
+    if _state.captured is not None:
+        _state.captured.update((id(t), t) for t in inputs if t._requires_grad)
     if not (_state.grad_enabled and any(t._requires_grad for t in inputs)):
         return tuple(_tensor.Tensor(a) for a in arrays) if several else _tensor.Tensor(outputs)
     for t in inputs:
@@ -142,14 +151,17 @@ def pull_back(
     outputs: Sequence[Tensor],
     grads: Sequence[Tensor],
     wanted: Sequence[Tensor] | None = None,
+    *,
+    stop: bool = False,
     retain_graph: bool = False,
     create_graph: bool = False,
 ) -> list[Tensor | None]:
     """Runs the tape from outputs towards inputs, newest node first.
 
-    Leaves accumulate into ``.grad``, or, with ``wanted``, only those tensors' gradients are computed and returned.
+    Leaves accumulate into ``.grad``, or, with ``wanted``, only those tensors' gradients are computed and returned; with ``stop`` the tape
+    ends at them.
     """
-    pending = _Pending(wanted)
+    pending = _Pending(wanted, stop)
     for out, g in zip(outputs, grads, strict=True):
         if out._requires_grad:
             pending.add(_parent(out), g)
@@ -182,7 +194,7 @@ def _fit(g: Tensor, parent: Parent) -> Tensor:
     return g if g.dtype is parent.dtype else ops.astype(g, parent.dtype)
 
 
-def _run_hook(hook: Callable[[Tensor], Tensor | None], g: Tensor | None) -> Tensor | None:
+def _run_hook(hook: Hook, g: Tensor | None) -> Tensor | None:
     if g is None:
         return None
     changed = hook(g)
@@ -192,7 +204,7 @@ def _run_hook(hook: Callable[[Tensor], Tensor | None], g: Tensor | None) -> Tens
 class _Pending:
     """Gradients on their way: summed for each node and leaf, nodes handed out newest first."""
 
-    def __init__(self, wanted: Sequence[Tensor] | None) -> None:
+    def __init__(self, wanted: Sequence[Tensor] | None, stop: bool) -> None:
         self._nodes: dict[Node, list[Tensor | None]] = {}
         self._leaves: dict[int, tuple[Tensor, Tensor]] = {}
         self._heap: list[tuple[int, Node]] = []
@@ -200,6 +212,7 @@ class _Pending:
         self._captured: dict[tuple[int, int], Tensor] = {}
         self._wanted_keys = {_key(t) for t in wanted or ()}
         self._oldest = min((-1 if t._node is None else t._node.sequence for t in wanted or ()), default=-1)
+        self._ends = {t._node for t in wanted or ()} if stop else set()
 
     def add(self, parent: Parent, g: Tensor) -> None:
         source = parent.source
@@ -226,7 +239,7 @@ class _Pending:
                 self._captured[id(node), index] = g
 
     def leads_to_wanted(self, node: Node) -> bool:
-        return node.sequence > self._oldest
+        return node.sequence > self._oldest and node not in self._ends
 
     def finish(self, create_graph: bool) -> list[Tensor | None]:
         for leaf, g in list(self._leaves.values()):
@@ -243,6 +256,212 @@ class _Pending:
 
 def _key(t: Tensor) -> tuple[int, int]:
     return (id(t), 0) if t._node is None else (id(t._node), t._index)
+
+
+# What users call -------------------------------------------------------------------------------------------------------------------------
+
+
+def backward(output: Tensor, gradient: Tensor | None = None, *, retain_graph: bool = False, create_graph: bool = False) -> None:
+    """Adds d(output)/d(leaf) to ``leaf.grad`` for every leaf that output was computed from.
+
+    ``gradient`` is the vector of the vector-Jacobian product; it may be left out for a single element. ``retain_graph`` keeps the tape for
+    another run; ``create_graph`` records the run itself, so that gradients can be differentiated again. RuntimeError if output is not on
+    the tape, has several elements and no ``gradient``, if the tape was freed, or if a saved value was changed in place.
+    """
+    _require_history("backward", output)
+    pull_back([output], [_seed("backward", output, gradient)], retain_graph=retain_graph, create_graph=create_graph)
+
+
+def gradients(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    *,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The gradients of outputs with respect to inputs (leaves or not), without touching any ``.grad``; PyTorch's ``autograd.grad``.
+
+    RuntimeError if an input was not used, unless ``allow_unused``, which gives None.
+    """
+    outs = [outputs] if isinstance(outputs, _tensor.Tensor) else list(outputs)
+    ins = [inputs] if isinstance(inputs, _tensor.Tensor) else list(inputs)
+    seeds = [grad_outputs] if isinstance(grad_outputs, _tensor.Tensor) else list(grad_outputs or [None] * len(outs))
+    for out in outs:
+        _require_history("gradients", out)
+    seeded = [_seed("gradients", out, g) for out, g in zip(outs, seeds, strict=True)]
+    results = pull_back(outs, seeded, ins, retain_graph=retain_graph, create_graph=create_graph)
+    if not allow_unused:
+        unused = [i for i, g in enumerate(results) if g is None]
+        if unused:
+            raise RuntimeError(f"gradients: inputs not used: numbers {unused} of {len(ins)}; pass allow_unused=True to get None for them")
+    return tuple(results)
+
+
+def _require_history(op: str, output: Tensor) -> None:
+    if not output._requires_grad:
+        raise RuntimeError(f"{op}: not on the tape: shape {output.shape}, {output.dtype}; no input of it has requires_grad=True, or no_grad() was on")
+
+
+def _seed(op: str, output: Tensor, gradient: Tensor | None) -> Tensor:
+    if gradient is None:
+        if output.size != 1:
+            raise RuntimeError(f"{op}: not a scalar: shape {output.shape}; reduce it (.sum(), .mean()), or pass the gradient to start from")
+        return _creation.ones(output.shape, output.dtype)
+    if gradient.shape != output.shape:
+        raise ValueError(f"{op}: gradient shape differs: {gradient.shape} for an output {output.shape}; they must be equal")
+    return ops.astype(gradient, output.dtype)
+
+
+def register_hook(t: Tensor, hook: Hook) -> Callable[[], None]:
+    """Calls ``hook(gradient)`` when t's gradient is known; what it returns, unless None, takes its place. Returns a function that undoes it."""
+    _require_history("register_hook", t)
+    if t._node is None:
+        t._hooks = t._hooks or []
+    hooks = t._hooks if t._node is None else t._node.hooks
+    assert hooks is not None
+    entry = (t._index, hook)
+    hooks.append(entry)
+    return lambda: hooks.remove(entry) if entry in hooks else None
+
+
+# Functional transforms -------------------------------------------------------------------------------------------------------------------
+
+
+def _watch(values: Sequence[Any]) -> list[Tensor]:
+    """Fresh tape entries for the arguments of a transform; still connected to an outer tape, if there is one."""
+    watched = []
+    for value in values:
+        t = _tensor.as_tensor(value)
+        if not dtypes.is_floating(t.dtype):
+            raise TypeError(f"grad: not a floating dtype: {t.dtype}; only floats have gradients")
+        watched.append(record("watch", t._array, (t,), (lambda g: g,)) if t._requires_grad and _state.grad_enabled else t.detach().requires_grad_())
+    return watched
+
+
+@contextmanager
+def _transform() -> Iterator[bool]:
+    """Recording is on inside; yields whether gradients must themselves be recorded, for a transform around this one."""
+    _state.transforms += 1
+    try:
+        with _grad_mode(True):
+            yield _state.transforms > 1
+    finally:
+        _state.transforms -= 1
+
+
+def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., tuple[Tensor, ...]]]:
+    """``(f(*primals), pull)``, where ``pull(v)`` is the vector-Jacobian product v^T J for each primal; v has the shape of the output."""
+    with _transform():
+        inputs = _watch(primals)
+        output = f(*inputs)
+
+    def pull(*cotangents: Any) -> tuple[Tensor, ...]:
+        outs = output if isinstance(output, tuple | list) else (output,)
+        seeds = [_tensor.as_tensor(c) for c in (cotangents[0] if len(cotangents) == 1 and isinstance(cotangents[0], tuple | list) else cotangents)]
+        with _transform():
+            pairs = [(o, _seed("vjp", o, c)) for o, c in zip(outs, seeds, strict=True) if o._requires_grad]
+            found = pull_back([o for o, _ in pairs], [c for _, c in pairs], inputs, retain_graph=True, create_graph=True)
+        return tuple(_creation.zeros_like(x) if g is None else g for x, g in zip(inputs, found, strict=True))
+
+    return output, pull
+
+
+def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """``(f(*primals), J t)``: the directional derivative along ``tangents``, one for each primal and of its shape.
+
+    v^T J is linear in v, so its derivative with respect to v, along t, is J t: two runs of the tape and no second set of rules.
+    """
+    if len(primals) != len(tangents):
+        raise ValueError(f"jvp: counts differ: {len(primals)} primals, {len(tangents)} tangents; one tangent for each primal")
+    along = [_tensor.as_tensor(t) for t in tangents]
+    with _transform() as nested:
+        inputs = _watch(primals)
+        output = f(*inputs)
+        outs = list(output) if isinstance(output, tuple | list) else [output]
+        probes = [_creation.zeros_like(o).requires_grad_() for o in outs]
+        live = [(o, p) for o, p in zip(outs, probes, strict=True) if o._requires_grad]
+        pulled = pull_back([o for o, _ in live], [p for _, p in live], inputs, create_graph=True)
+        moved = [(g, t) for g, t in zip(pulled, along, strict=True) if g is not None and g._requires_grad]
+        found = pull_back([g for g, _ in moved], [ops.astype(t, g.dtype) for g, t in moved], probes, retain_graph=True, create_graph=nested)
+        result = [_creation.zeros_like(o) if d is None else d for o, d in zip(outs, found, strict=True)]
+    return output, type(output)(result) if isinstance(output, tuple | list) else result[0]
+
+
+def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., tuple[Any, Any]]:
+    """A function that returns f's value, a single element, and its gradient with respect to the positional arguments ``argnums``."""
+    numbers = (argnums,) if isinstance(argnums, int) else argnums
+
+    def wrapped(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        if any(not -len(args) <= n < len(args) for n in numbers):
+            raise ValueError(f"grad: no such argument: argnums {numbers} of {len(args)} positional arguments")
+        with _transform() as nested:
+            inputs = _watch([args[n] for n in numbers])
+            full = list(args)
+            for n, x in zip(numbers, inputs, strict=True):
+                full[n] = x
+            value = f(*full, **kwargs)
+            nested = nested or any(isinstance(args[n], _tensor.Tensor) and args[n]._requires_grad for n in numbers)
+            found = pull_back([value], [_seed("grad", value, None)], inputs, create_graph=nested)
+        results = tuple(_creation.zeros_like(x) if g is None else g for x, g in zip(inputs, found, strict=True))
+        return value if nested else value.detach(), results[0] if isinstance(argnums, int) else results
+
+    return functools.wraps(f)(wrapped)
+
+
+def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+    """A function that returns the gradient of f, which must return a single element; of any order: ``grad(grad(f))``."""
+    both = value_and_grad(f, argnums)
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return both(*args, **kwargs)[1]
+
+    return functools.wraps(f)(wrapped)
+
+
+def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
+    """f, which keeps only what it was given for the backward pass and computes the rest again there: memory for time.
+
+    What f reaches otherwise than by its arguments (a module's parameters) gets its gradients too. Random draws are repeated.
+    """
+
+    @functools.wraps(f)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if not _state.grad_enabled:
+            return f(*args, **kwargs)
+        random_state = random.get_state()
+        with no_grad(), _capture() as captured:
+            output = f(*args, **kwargs)
+        several = isinstance(output, tuple | list)
+        inputs = list(captured.values())
+
+        def pull(g: Any, *_: Any) -> tuple[Tensor | None, ...]:
+            create_graph = _state.grad_enabled
+            with random.replay(random_state), enable_grad():
+                again = f(*args, **kwargs)
+            pairs = zip(again, g, strict=True) if several else [(again, g)]
+            live = [(out, seed) for out, seed in pairs if out._requires_grad]
+            return tuple(pull_back([out for out, _ in live], [seed for _, seed in live], inputs, stop=True, create_graph=create_graph))
+
+        arrays = tuple(out._array for out in output) if several else output._array
+        recorded = record("checkpoint", arrays, inputs, pull, saved=tuple(inputs))
+        return type(output)(recorded) if several else recorded
+
+    return wrapped
+
+
+@contextmanager
+def _capture() -> Iterator[dict[int, Tensor]]:
+    """Collects the tensors asking for a gradient that ops are given inside."""
+    before = _state.captured
+    _state.captured = {}
+    try:
+        yield _state.captured
+    finally:
+        if before is not None:
+            before.update(_state.captured)
+        _state.captured = before
 
 
 # Switching the tape ----------------------------------------------------------------------------------------------------------------------

@@ -70,10 +70,39 @@ py::object item(const Array& x) {
     throw std::logic_error("item: unknown element type");
 }
 
+Array scalar(const py::object& value, DType dtype) {
+    Array x({}, dtype);
+    switch (dtype) {
+        case DType::boolean: *x.data<bool>() = value.cast<bool>(); break;
+        case DType::int8: *x.data<std::int8_t>() = static_cast<std::int8_t>(value.cast<std::int64_t>()); break;
+        case DType::int16: *x.data<std::int16_t>() = static_cast<std::int16_t>(value.cast<std::int64_t>()); break;
+        case DType::int32: *x.data<std::int32_t>() = static_cast<std::int32_t>(value.cast<std::int64_t>()); break;
+        case DType::int64: *x.data<std::int64_t>() = value.cast<std::int64_t>(); break;
+        case DType::uint8: *x.data<std::uint8_t>() = static_cast<std::uint8_t>(value.cast<std::uint64_t>()); break;
+        case DType::uint16: *x.data<std::uint16_t>() = static_cast<std::uint16_t>(value.cast<std::uint64_t>()); break;
+        case DType::uint32: *x.data<std::uint32_t>() = static_cast<std::uint32_t>(value.cast<std::uint64_t>()); break;
+        case DType::uint64: *x.data<std::uint64_t>() = value.cast<std::uint64_t>(); break;
+        case DType::float16: *x.data<float16>() = to_float16(static_cast<float>(value.cast<double>())); break;
+        case DType::bfloat16: *x.data<bfloat16>() = to_bfloat16(static_cast<float>(value.cast<double>())); break;
+        case DType::float32: *x.data<float>() = static_cast<float>(value.cast<double>()); break;
+        case DType::float64: *x.data<double>() = value.cast<double>(); break;
+    }
+    return x;
+}
+
+py::buffer_info buffer(const Array& x) {
+    static constexpr const char* formats[dtype_count] = {"?", "b", "h", "i", "q", "B", "H", "I", "Q", "e", nullptr, "f", "d"};
+    const char* format = formats[static_cast<int>(x.dtype())];
+    if (!format) fail<BufferError>("buffer: no format for ", x.dtype(), "; convert to float32 first");
+    std::vector<py::ssize_t> shape(x.shape().begin(), x.shape().end()), strides(x.strides().begin(), x.strides().end());
+    for (auto& stride : strides) stride *= size_of(x.dtype());
+    return py::buffer_info(x.raw(), size_of(x.dtype()), format, x.rank(), shape, strides, x.storage()->readonly());
+}
+
 }  // namespace
 
 void register_array(py::module_& m) {
-    py::class_<Array>(m, "Array", "A strided array over a counted buffer; pyengine.Tensor wraps one.")
+    py::class_<Array>(m, "Array", py::buffer_protocol(), "A strided array over a counted buffer; pyengine.Tensor wraps one.")
         .def_property_readonly("shape", &Array::shape)
         .def_property_readonly("strides", &Array::strides)
         .def_property_readonly("dtype", &Array::dtype)
@@ -86,9 +115,12 @@ void register_array(py::module_& m) {
         .def("is_contiguous", &Array::is_contiguous)
         .def("bump_version", [](const Array& x) { x.storage()->bump_version(); })
         .def("shares_storage", [](const Array& x, const Array& other) { return x.storage() == other.storage(); }, py::arg("other"))
-        .def("item", &item);
+        .def("item", &item)
+        .def_buffer(&buffer);
     m.def("set_dtypes", &set_dtypes, py::arg("objects"));
     m.def("empty", [](Dims shape, DType dtype) { return Array(std::move(shape), dtype); }, py::arg("shape"), py::arg("dtype"), without_gil());
+    m.def("scalar", &scalar, py::arg("value"), py::arg("dtype"));
+    m.def("promote", [](DType a, DType b) { return promote("promote", a, b); }, py::arg("a"), py::arg("b"));
     m.def("from_numpy", &from_numpy, py::arg("source"), py::arg("dtype"));
     m.def("to_numpy", &to_numpy, py::arg("x"), py::arg("dtype"));
 }

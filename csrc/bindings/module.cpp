@@ -17,12 +17,16 @@ PYBIND11_MODULE(_engine, m) {
             py::set_error(PyExc_TypeError, e.what());
         } catch (const IndexError& e) {
             py::set_error(PyExc_IndexError, e.what());
+        } catch (const BufferError& e) {
+            py::set_error(PyExc_BufferError, e.what());
         }
     });
     py::register_exception<OutOfMemoryError>(m, "OutOfMemoryError", PyExc_MemoryError);
 
     bindings::register_array(m);
+    bindings::register_buffer_exporter(m);
     bindings::register_config(m);
+    bindings::register_dlpack(m);
     bindings::register_elementwise(m);
     bindings::register_shape(m);
 }

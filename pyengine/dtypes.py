@@ -1,0 +1,151 @@
+"""Element types: one object each, equal to the NumPy dtype of the same name and hashed like it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pyengine import _engine
+
+
+class DType:
+    """An element type. ``name``, ``itemsize`` in bytes, ``kind`` as in NumPy ('b', 'i', 'u', 'f'), and ``numpy``, the NumPy dtype or None."""
+
+    __slots__ = ("itemsize", "kind", "name", "numpy")
+
+    def __init__(self, name: str, kind: str, itemsize: int) -> None:
+        self.name = name
+        self.kind = kind
+        self.itemsize = itemsize
+        self.numpy: np.dtype[Any] | None = None if name == "bfloat16" else np.dtype(name)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, np.dtype) and self.numpy is not None and bool(self.numpy == other))
+
+    def __hash__(self) -> int:
+        return hash(self.name if self.numpy is None else self.numpy)
+
+    def __repr__(self) -> str:
+        return f"pyengine.{self.name}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (as_dtype, (self.name,))
+
+
+bool_ = DType("bool", "b", 1)
+int8 = DType("int8", "i", 1)
+int16 = DType("int16", "i", 2)
+int32 = DType("int32", "i", 4)
+int64 = DType("int64", "i", 8)
+uint8 = DType("uint8", "u", 1)
+uint16 = DType("uint16", "u", 2)
+uint32 = DType("uint32", "u", 4)
+uint64 = DType("uint64", "u", 8)
+float16 = DType("float16", "f", 2)
+bfloat16 = DType("bfloat16", "f", 2)
+float32 = DType("float32", "f", 4)
+float64 = DType("float64", "f", 8)
+
+all_dtypes = (bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float16, bfloat16, float32, float64)
+_engine.set_dtypes(all_dtypes)
+
+_by_name = {dtype.name: dtype for dtype in all_dtypes}
+_by_python_type = {bool: bool_, int: int64, float: float32}
+
+
+def as_dtype(dtype: Any) -> DType:
+    """The DType meant by a DType, its name, a NumPy dtype or scalar type, or ``bool``, ``int``, ``float``. TypeError for anything else."""
+    if isinstance(dtype, DType):
+        return dtype
+    if isinstance(dtype, type) and dtype in _by_python_type:
+        return _by_python_type[dtype]
+    name = dtype if isinstance(dtype, str) else _numpy_name(dtype)
+    if name in _by_name:
+        return _by_name[name]
+    raise TypeError(f"dtype: not an element type: {dtype!r}; must be one of {', '.join(_by_name)}")
+
+
+def _numpy_name(dtype: Any) -> str:
+    if dtype is None:
+        return ""
+    try:
+        return np.dtype(dtype).name
+    except TypeError:
+        return ""
+
+
+def is_floating(dtype: DType) -> bool:
+    return dtype.kind == "f"
+
+
+_kind_groups = {
+    "bool": "b",
+    "signed integer": "i",
+    "unsigned integer": "u",
+    "integral": "iu",
+    "real floating": "f",
+    "complex floating": "c",
+    "numeric": "iufc",
+}
+
+
+def isdtype(dtype: Any, kind: Any) -> bool:
+    """Whether ``dtype`` is of ``kind``: a dtype, a group ('bool', 'signed integer', 'unsigned integer', 'integral', 'real floating',
+    'complex floating', 'numeric'), or a tuple of them (array API standard)."""
+    if isinstance(kind, tuple):
+        return any(isdtype(dtype, one) for one in kind)
+    if isinstance(kind, str) and kind in _kind_groups:
+        return as_dtype(dtype).kind in _kind_groups[kind]
+    if isinstance(kind, str):
+        raise ValueError(f"isdtype: not a kind: {kind!r}; must be one of {', '.join(_kind_groups)}")
+    return as_dtype(dtype) is as_dtype(kind)
+
+
+def promote(a: DType, b: DType) -> DType:
+    """The common type of two: the array API's table within a kind, the type of the higher kind across kinds."""
+    return a if a is b else _engine.promote(a, b)
+
+
+@dataclass(frozen=True)
+class FloatInfo:
+    """Limits of a floating type, as Python floats."""
+
+    bits: int
+    eps: float
+    max: float
+    min: float
+    smallest_normal: float
+    dtype: DType
+
+
+@dataclass(frozen=True)
+class IntInfo:
+    """Limits of an integer type, as Python ints."""
+
+    bits: int
+    max: int
+    min: int
+    dtype: DType
+
+
+def finfo(dtype: Any, /) -> FloatInfo:
+    """Limits of a floating dtype, or of a tensor's dtype."""
+    dtype = as_dtype(getattr(dtype, "dtype", dtype))
+    if not is_floating(dtype):
+        raise TypeError(f"finfo: not a floating dtype: {dtype}; use iinfo for integers")
+    if dtype is bfloat16:
+        largest = (2 - 2**-7) * 2.0**127
+        return FloatInfo(16, 2.0**-7, largest, -largest, 2.0**-126, dtype)
+    info = np.finfo(dtype.numpy)  # type: ignore[type-var]
+    return FloatInfo(info.bits, float(info.eps), float(info.max), float(info.min), float(info.smallest_normal), dtype)
+
+
+def iinfo(dtype: Any, /) -> IntInfo:
+    """Limits of an integer dtype, or of a tensor's dtype."""
+    dtype = as_dtype(getattr(dtype, "dtype", dtype))
+    if dtype.kind not in "iu":
+        raise TypeError(f"iinfo: not an integer dtype: {dtype}; use finfo for floats")
+    info = np.iinfo(dtype.numpy)  # type: ignore[type-var]
+    return IntInfo(info.bits, int(info.max), int(info.min), dtype)

@@ -1,0 +1,40 @@
+"""Pickling and copying: the elements, the dtype, and whether a leaf asks for a gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pyengine import _engine
+from pyengine import tensor as _tensor
+from pyengine.dtypes import DType
+
+Tensor = Any  # the class lives in pyengine.tensor, which imports this module
+
+
+def _require_leaf(what: str, x: Tensor) -> None:
+    if x._node is not None:
+        raise RuntimeError(f"{what}: not a leaf: computed by '{x._node.op}' and on the tape; use .detach() first")
+
+
+def reduce_tensor(x: Tensor) -> tuple[Any, ...]:
+    _require_leaf("pickle", x)
+    bits = np.dtype(f"u{x.itemsize}")
+    elements = np.ascontiguousarray(_engine.to_numpy(x._array, bits)).reshape(x.shape)
+    return _rebuild, (type(x), elements, x.dtype, x._requires_grad)
+
+
+def _rebuild(cls: type, elements: np.ndarray[Any, Any], dtype: DType, requires_grad: bool) -> Tensor:
+    result = cls(_tensor.ops.copy(_tensor.Tensor(_engine.from_numpy(elements, dtype)))._array)
+    result._requires_grad = requires_grad
+    return result
+
+
+def deepcopy_tensor(x: Tensor, memo: dict[int, Any]) -> Tensor:
+    _require_leaf("deepcopy", x)
+    result = type(x)(_tensor.ops.copy(x.detach())._array)
+    result._requires_grad = x._requires_grad
+    result.grad = None if x.grad is None else deepcopy_tensor(x.grad.detach(), memo)
+    memo[id(x)] = result
+    return result

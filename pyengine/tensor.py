@@ -1,0 +1,473 @@
+"""The Tensor: an array of the engine with a place on the tape. Every operator is one line; what it computes is in ``pyengine.ops``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyengine import _engine, autograd, creation, dtypes, interop, ops
+from pyengine.dtypes import DType, as_dtype
+from pyengine.printing import format_tensor
+
+if TYPE_CHECKING:
+    from pyengine.autograd import Node
+
+Scalar = bool | int | float
+Axis = int | tuple[int, ...] | None
+
+
+class Tensor(_engine.BufferExporter):
+    """A multi-dimensional array that can carry a gradient. Make one with :func:`pyengine.asarray` and its siblings."""
+
+    __slots__ = ("__weakref__", "_array", "_hooks", "_index", "_node", "_requires_grad", "_version", "grad")
+
+    __array_ufunc__ = None  # NumPy's operators step back, so that ndarray + Tensor is ours
+
+    def __init__(self, array: _engine.Array, node: Node | None = None, index: int = 0) -> None:
+        self._array = array
+        self._node = node
+        self._index = index
+        self._requires_grad = node is not None
+        self._version = 0 if node is None else array.version
+        self._hooks: list[tuple[int, Callable[[Tensor], Tensor | None]]] | None = None
+        self.grad: Tensor | None = None
+
+    # What it is -------------------------------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._array.shape
+
+    @property
+    def dtype(self) -> DType:
+        return self._array.dtype
+
+    @property
+    def device(self) -> str:
+        return "cpu"
+
+    @property
+    def ndim(self) -> int:
+        return self._array.ndim
+
+    @property
+    def size(self) -> int:
+        return self._array.size
+
+    @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Steps between neighbours along each axis, in elements."""
+        return self._array.strides
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len: not defined for rank 0: shape (); use .item() for the value")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.shape:
+            raise TypeError("iter: not defined for rank 0: shape (); use .item() for the value")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __repr__(self) -> str:
+        return format_tensor(self)
+
+    def __str__(self) -> str:
+        return str(interop.to_numpy(self))
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.ndim == 0 and spec else str(self)
+
+    # The tape ---------------------------------------------------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if self._node is not None and not wanted:
+            raise RuntimeError("requires_grad: not a leaf: this tensor was computed; use .detach() to cut it from the tape")
+        if wanted and self.dtype.kind != "f":
+            raise TypeError(f"requires_grad: not a floating dtype: {self.dtype}; only floats have gradients")
+        self._requires_grad = bool(wanted)
+
+    def requires_grad_(self, wanted: bool = True) -> Tensor:
+        self.requires_grad = wanted
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the user made it, rather than an op on the tape."""
+        return self._node is None
+
+    def backward(self, gradient: Tensor | None = None, retain_graph: bool = False, create_graph: bool = False) -> None:
+        """Adds the gradient of this scalar to ``.grad`` of every leaf it came from; see :func:`pyengine.autograd.backward`."""
+        autograd.backward(self, gradient, retain_graph=retain_graph, create_graph=create_graph)
+
+    def detach(self) -> Tensor:
+        """The same memory, off the tape."""
+        return Tensor(self._array)
+
+    def detach_(self) -> Tensor:
+        """Takes this tensor itself off the tape."""
+        self._node, self._index, self._requires_grad = None, 0, False
+        return self
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Callable[[], None]:
+        """Calls ``hook(gradient)`` whenever this tensor's gradient is known; what it returns, unless None, replaces it. Returns the undo."""
+        return autograd.register_hook(self, hook)
+
+    def _accumulate(self, g: Tensor, create_graph: bool) -> None:
+        if self.grad is not None:
+            self.grad = ops.add(self.grad, g)
+        elif create_graph or not g._array.is_contiguous():
+            self.grad = ops.copy(g) if not create_graph else g
+        else:
+            self.grad = g
+
+    # Out of the engine ------------------------------------------------------------------------------------------------------------------
+
+    def item(self) -> Any:
+        """The one element, as a Python scalar. ValueError if the size is not 1."""
+        return self._array.item()
+
+    def tolist(self) -> Any:
+        """Nested lists of Python scalars."""
+        return interop.to_numpy(self).tolist()
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """A NumPy array over the same memory (read-only where this tensor is on the tape); bfloat16 comes as a float32 copy."""
+        return interop.to_numpy(self)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        return interop.to_array(self, dtype, copy)
+
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        return interop.to_dlpack(self, stream, max_version, dl_device, copy)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return interop.dlpack_device(self)
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> ModuleType:
+        return interop.array_namespace(api_version)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return interop.reduce_tensor(self)
+
+    def __copy__(self) -> Tensor:
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        return interop.deepcopy_tensor(self, memo)
+
+    def to(self, *args: Any, **kwargs: Any) -> Tensor:
+        """``x.to(dtype)``, ``x.to(device)``, ``x.to(device, dtype)``: converted, or itself where nothing changes."""
+        return ops.to(self, *args, **kwargs)
+
+    def to_device(self, device: str, /, *, stream: Any = None) -> Tensor:
+        return ops.to(self, device)
+
+    def astype(self, dtype: Any) -> Tensor:
+        return ops.astype(self, dtype)
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(f"bool: truth of more than one element is ambiguous: shape {self.shape}; use pe.any(x) or pe.all(x)")
+        return bool(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu" or self.ndim != 0:
+            raise TypeError(f"index: not an integer scalar: {self.dtype}, shape {self.shape}; only integer tensors of rank 0 can be indices")
+        return int(self.item())
+
+    # Indexing ---------------------------------------------------------------------------------------------------------------------------
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return ops.getitem(self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        ops.setitem(self, key, value)
+
+    # Operators --------------------------------------------------------------------------------------------------------------------------
+
+    def __neg__(self) -> Tensor:
+        return ops.negative(self)
+
+    def __pos__(self) -> Tensor:
+        return ops.positive(self)
+
+    def __abs__(self) -> Tensor:
+        return ops.abs(self)
+
+    def __invert__(self) -> Tensor:
+        return ops.bitwise_invert(self)
+
+    def __eq__(self, other: object) -> Any:
+        return _operator(ops.equal, self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return _operator(ops.not_equal, self, other)
+
+    __hash__ = object.__hash__
+
+    def __lt__(self, other: Any) -> Tensor:
+        return _operator(ops.less, self, other)
+
+    def __le__(self, other: Any) -> Tensor:
+        return _operator(ops.less_equal, self, other)
+
+    def __gt__(self, other: Any) -> Tensor:
+        return _operator(ops.greater, self, other)
+
+    def __ge__(self, other: Any) -> Tensor:
+        return _operator(ops.greater_equal, self, other)
+
+    def __add__(self, other: Any) -> Tensor:
+        return _operator(ops.add, self, other)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return _operator(ops.subtract, self, other)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return _operator(ops.multiply, self, other)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return _operator(ops.divide, self, other)
+
+    def __floordiv__(self, other: Any) -> Tensor:
+        return _operator(ops.floor_divide, self, other)
+
+    def __mod__(self, other: Any) -> Tensor:
+        return _operator(ops.remainder, self, other)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return _operator(ops.pow, self, other)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return _operator(ops.matmul, self, other)
+
+    def __and__(self, other: Any) -> Tensor:
+        return _operator(ops.bitwise_and, self, other)
+
+    def __or__(self, other: Any) -> Tensor:
+        return _operator(ops.bitwise_or, self, other)
+
+    def __xor__(self, other: Any) -> Tensor:
+        return _operator(ops.bitwise_xor, self, other)
+
+    def __lshift__(self, other: Any) -> Tensor:
+        return _operator(ops.bitwise_left_shift, self, other)
+
+    def __rshift__(self, other: Any) -> Tensor:
+        return _operator(ops.bitwise_right_shift, self, other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return _operator(ops.add, other, self)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return _operator(ops.subtract, other, self)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return _operator(ops.multiply, other, self)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return _operator(ops.divide, other, self)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return _operator(ops.floor_divide, other, self)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return _operator(ops.remainder, other, self)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return _operator(ops.pow, other, self)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return _operator(ops.matmul, other, self)
+
+    def __rand__(self, other: Any) -> Tensor:
+        return _operator(ops.bitwise_and, other, self)
+
+    def __ror__(self, other: Any) -> Tensor:
+        return _operator(ops.bitwise_or, other, self)
+
+    def __rxor__(self, other: Any) -> Tensor:
+        return _operator(ops.bitwise_xor, other, self)
+
+    def __rlshift__(self, other: Any) -> Tensor:
+        return _operator(ops.bitwise_left_shift, other, self)
+
+    def __rrshift__(self, other: Any) -> Tensor:
+        return _operator(ops.bitwise_right_shift, other, self)
+
+    def __iadd__(self, other: Any) -> Tensor:
+        return ops.in_place(ops.add, self, other)
+
+    def __isub__(self, other: Any) -> Tensor:
+        return ops.in_place(ops.subtract, self, other)
+
+    def __imul__(self, other: Any) -> Tensor:
+        return ops.in_place(ops.multiply, self, other)
+
+    def __itruediv__(self, other: Any) -> Tensor:
+        return ops.in_place(ops.divide, self, other)
+
+    def __ifloordiv__(self, other: Any) -> Tensor:
+        return ops.in_place(ops.floor_divide, self, other)
+
+    def __imod__(self, other: Any) -> Tensor:
+        return ops.in_place(ops.remainder, self, other)
+
+    def __ipow__(self, other: Any) -> Tensor:
+        return ops.in_place(ops.pow, self, other)
+
+    def __imatmul__(self, other: Any) -> Tensor:
+        return ops.in_place(ops.matmul, self, other)
+
+    def __iand__(self, other: Any) -> Tensor:
+        return ops.in_place(ops.bitwise_and, self, other)
+
+    def __ior__(self, other: Any) -> Tensor:
+        return ops.in_place(ops.bitwise_or, self, other)
+
+    def __ixor__(self, other: Any) -> Tensor:
+        return ops.in_place(ops.bitwise_xor, self, other)
+
+    def __ilshift__(self, other: Any) -> Tensor:
+        return ops.in_place(ops.bitwise_left_shift, self, other)
+
+    def __irshift__(self, other: Any) -> Tensor:
+        return ops.in_place(ops.bitwise_right_shift, self, other)
+
+    # Methods of the ops -----------------------------------------------------------------------------------------------------------------
+
+    @property
+    def T(self) -> Tensor:
+        if self.ndim != 2:
+            raise ValueError(f"T: not a matrix: shape {self.shape}; use .mT for stacks of matrices or pe.permute_dims")
+        return self.mT
+
+    @property
+    def mT(self) -> Tensor:
+        return ops.matrix_transpose(self)
+
+    def reshape(self, *shape: Any) -> Tensor:
+        return ops.reshape(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
+
+    def permute_dims(self, *axes: Any) -> Tensor:
+        return ops.permute_dims(self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes)
+
+    def squeeze(self, axis: Axis = None) -> Tensor:
+        return ops.squeeze(self, axis)
+
+    def expand_dims(self, axis: int) -> Tensor:
+        return ops.expand_dims(self, axis)
+
+    def flatten(self, start_axis: int = 0, end_axis: int = -1) -> Tensor:
+        return ops.flatten(self, start_axis, end_axis)
+
+    def sum(self, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
+        return ops.sum(self, axis=axis, dtype=dtype, keepdims=keepdims)
+
+    def mean(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+        return ops.mean(self, axis=axis, keepdims=keepdims)
+
+    def prod(self, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
+        return ops.prod(self, axis=axis, dtype=dtype, keepdims=keepdims)
+
+    def var(self, axis: Axis = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:
+        return ops.var(self, axis=axis, correction=correction, keepdims=keepdims)
+
+    def std(self, axis: Axis = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:
+        return ops.std(self, axis=axis, correction=correction, keepdims=keepdims)
+
+    def max(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+        return ops.max(self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+        return ops.min(self, axis=axis, keepdims=keepdims)
+
+    def argmax(self, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
+        return ops.argmax(self, axis=axis, keepdims=keepdims)
+
+    def argmin(self, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
+        return ops.argmin(self, axis=axis, keepdims=keepdims)
+
+    def any(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+        return ops.any(self, axis=axis, keepdims=keepdims)
+
+    def all(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+        return ops.all(self, axis=axis, keepdims=keepdims)
+
+    def copy(self) -> Tensor:
+        return ops.copy(self)
+
+
+# Operands --------------------------------------------------------------------------------------------------------------------------
+
+
+def _operator(op: Callable[[Any, Any], Tensor], a: Any, b: Any) -> Any:
+    """An operator's result, or NotImplemented where the other operand is none of ours."""
+    other = b if isinstance(a, Tensor) else a
+    if isinstance(other, Tensor | bool | int | float | np.generic | np.ndarray):
+        return op(a, b)
+    return NotImplemented
+
+
+def as_tensor(value: Any) -> Tensor:
+    """``value`` if it is a Tensor, else :func:`asarray` of it: what every op does with its arguments."""
+    return value if isinstance(value, Tensor) else creation.asarray(value)
+
+
+def coerce(a: Any, b: Any) -> tuple[Tensor, Tensor]:
+    """Both operands as Tensors. A Python scalar is weakly typed: it takes the other's dtype, unless its kind is higher (NEP 50)."""
+    if isinstance(a, Tensor):
+        if isinstance(b, Tensor):
+            return a, b
+        return a, _weak(b, a.dtype) if isinstance(b, bool | int | float) else creation.asarray(b)
+    if isinstance(b, Tensor):
+        return _weak(a, b.dtype) if isinstance(a, bool | int | float) else creation.asarray(a), b
+    return creation.asarray(a), creation.asarray(b)
+
+
+_default_of_kind = {"b": dtypes.bool_, "i": dtypes.int64, "u": dtypes.int64, "f": dtypes.float32}
+_rank_of_kind = {"b": 0, "i": 1, "u": 1, "f": 2}
+
+
+def _weak(value: Scalar, dtype: DType) -> Tensor:
+    kind = "b" if isinstance(value, bool) else "i" if isinstance(value, int) else "f"
+    if _rank_of_kind[kind] > _rank_of_kind[dtype.kind]:
+        dtype = _default_of_kind[kind]
+    elif isinstance(value, int) and dtype.kind in "iu":
+        info = dtypes.iinfo(dtype)
+        if not info.min <= value <= info.max:
+            raise OverflowError(f"scalar: out of range: {value} for {dtype}; must be in [{info.min}, {info.max}]")
+    return Tensor(_engine.scalar(value, dtype))
