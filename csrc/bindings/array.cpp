@@ -91,7 +91,7 @@ Array scalar(const py::object& value, DType dtype) {
 }
 
 py::buffer_info buffer(const Array& x) {
-    static constexpr const char* formats[dtype_count] = {"?", "b", "h", "i", "q", "B", "H", "I", "Q", "e", nullptr, "f", "d"};
+    static constexpr const char* formats[dtype_count] = {"?", "b", "h", "i", sizeof(long) == 8 ? "l" : "q", "B", "H", "I", sizeof(long) == 8 ? "L" : "Q", "e", nullptr, "f", "d"};
     const char* format = formats[static_cast<int>(x.dtype())];
     if (!format) fail<BufferError>("buffer: no format for ", x.dtype(), "; convert to float32 first");
     std::vector<py::ssize_t> shape(x.shape().begin(), x.shape().end()), strides(x.strides().begin(), x.strides().end());

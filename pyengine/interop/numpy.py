@@ -56,7 +56,7 @@ def _from_scalar(value: bool | int | float, dtype: DType | None) -> Tensor:
         info = dtypes.iinfo(dtype)
         if not info.min <= value <= info.max:
             raise OverflowError(f"asarray: out of range: {value} for {dtype}; must be in [{info.min}, {info.max}]")
-    return _tensor.Tensor(_engine.scalar(value, dtype))
+    return _tensor.Tensor(_engine.scalar(int(value) if dtype.kind in "iu" else value, dtype))
 
 
 def _has_memory(obj: Any) -> bool:

@@ -1,0 +1,4 @@
+"""Every op, one family a file: its forward and its vjp side by side."""
+
+from pyengine.ops.index import *
+from pyengine.ops.shape import *
