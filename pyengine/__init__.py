@@ -1,3 +1,3 @@
 """pyengine: a lightweight tensor engine with handwritten kernels and a tape one can read."""
 
-from pyengine import ops
+from pyengine import tensor as tensor

@@ -15,11 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pyengine import anomaly, dtypes, ops
-from pyengine import creation as _creation
+from pyengine import anomaly, dtypes
 from pyengine import tensor as _tensor
 from pyengine._engine import Array
-from pyengine.ops import random
 
 if TYPE_CHECKING:
     from pyengine.dtypes import DType
@@ -70,7 +68,7 @@ class Node:
         """The gradients of the inputs, from those of the outputs."""
         saved = self._saved_values()
         if callable(self.vjps):
-            full = tuple(_creation.zeros(*self.outputs[i]) if g is None else g for i, g in enumerate(grads))
+            full = tuple(creation.zeros(*self.outputs[i]) if g is None else g for i, g in enumerate(grads))
             return self.vjps(full if len(full) > 1 else full[0], *saved)  # type: ignore[no-any-return]
         g = grads[0]
         return [None if p is None or f is None else f(g, *saved) for p, f in zip(self.parents, self.vjps, strict=True)]
@@ -308,7 +306,7 @@ def _seed(op: str, output: Tensor, gradient: Tensor | None) -> Tensor:
     if gradient is None:
         if output.size != 1:
             raise RuntimeError(f"{op}: not a scalar: shape {output.shape}; reduce it (.sum(), .mean()), or pass the gradient to start from")
-        return _creation.ones(output.shape, output.dtype)
+        return creation.ones(output.shape, output.dtype)
     if gradient.shape != output.shape:
         raise ValueError(f"{op}: gradient shape differs: {gradient.shape} for an output {output.shape}; they must be equal")
     return ops.astype(gradient, output.dtype)
@@ -363,7 +361,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., tuple[
         with _transform():
             pairs = [(o, _seed("vjp", o, c)) for o, c in zip(outs, seeds, strict=True) if o._requires_grad]
             found = pull_back([o for o, _ in pairs], [c for _, c in pairs], inputs, retain_graph=True, create_graph=True)
-        return tuple(_creation.zeros_like(x) if g is None else g for x, g in zip(inputs, found, strict=True))
+        return tuple(creation.zeros_like(x) if g is None else g for x, g in zip(inputs, found, strict=True))
 
     return output, pull
 
@@ -380,12 +378,12 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
         inputs = _watch(primals)
         output = f(*inputs)
         outs = list(output) if isinstance(output, tuple | list) else [output]
-        probes = [_creation.zeros_like(o).requires_grad_() for o in outs]
+        probes = [creation.zeros_like(o).requires_grad_() for o in outs]
         live = [(o, p) for o, p in zip(outs, probes, strict=True) if o._requires_grad]
         pulled = pull_back([o for o, _ in live], [p for _, p in live], inputs, create_graph=True)
         moved = [(g, t) for g, t in zip(pulled, along, strict=True) if g is not None and g._requires_grad]
         found = pull_back([g for g, _ in moved], [ops.astype(t, g.dtype) for g, t in moved], probes, retain_graph=True, create_graph=nested)
-        result = [_creation.zeros_like(o) if d is None else d for o, d in zip(outs, found, strict=True)]
+        result = [creation.zeros_like(o) if d is None else d for o, d in zip(outs, found, strict=True)]
     return output, type(output)(result) if isinstance(output, tuple | list) else result[0]
 
 
@@ -404,7 +402,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) ->
             value = f(*full, **kwargs)
             nested = nested or any(isinstance(args[n], _tensor.Tensor) and args[n]._requires_grad for n in numbers)
             found = pull_back([value], [_seed("grad", value, None)], inputs, create_graph=nested)
-        results = tuple(_creation.zeros_like(x) if g is None else g for x, g in zip(inputs, found, strict=True))
+        results = tuple(creation.zeros_like(x) if g is None else g for x, g in zip(inputs, found, strict=True))
         return value if nested else value.detach(), results[0] if isinstance(argnums, int) else results
 
     return functools.wraps(f)(wrapped)
@@ -430,7 +428,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         if not _state.grad_enabled:
             return f(*args, **kwargs)
-        random_state = random.get_state()
+        random_state = ops.random.get_state()
         with no_grad(), _capture() as captured:
             output = f(*args, **kwargs)
         several = isinstance(output, tuple | list)
@@ -438,7 +436,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
         def pull(g: Any, *_: Any) -> tuple[Tensor | None, ...]:
             create_graph = _state.grad_enabled
-            with random.replay(random_state), enable_grad():
+            with ops.random.replay(random_state), enable_grad():
                 again = f(*args, **kwargs)
             pairs = zip(again, g, strict=True) if several else [(again, g)]
             live = [(out, seed) for out, seed in pairs if out._requires_grad]
@@ -490,3 +488,6 @@ def enable_grad() -> Any:
 def is_grad_enabled() -> bool:
     """Whether ops are recorded just now, in this thread."""
     return _state.grad_enabled
+
+
+from pyengine import creation, ops  # noqa: E402  they are built on record, above

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyengine import _engine, autograd, creation, dtypes, interop, ops
+from pyengine import _engine, dtypes
 from pyengine.dtypes import DType, as_dtype
-from pyengine.printing import format_tensor
 
 if TYPE_CHECKING:
     from pyengine.autograd import Node
@@ -81,7 +80,7 @@ class Tensor(_engine.BufferExporter):
         return (self[i] for i in range(self.shape[0]))
 
     def __repr__(self) -> str:
-        return format_tensor(self)
+        return printing.format_tensor(self)
 
     def __str__(self) -> str:
         return str(interop.to_numpy(self))
@@ -471,3 +470,6 @@ def _weak(value: Scalar, dtype: DType) -> Tensor:
         if not info.min <= value <= info.max:
             raise OverflowError(f"scalar: out of range: {value} for {dtype}; must be in [{info.min}, {info.max}]")
     return Tensor(_engine.scalar(value, dtype))
+
+
+from pyengine import autograd, creation, interop, ops, printing  # noqa: E402  they need the class above
