@@ -5,9 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pyengine import _engine, dtypes, interop
+import numpy as np
+
+from pyengine import _engine, dtypes, interop, ops
 from pyengine.dtypes import as_dtype
 from pyengine.tensor import Tensor, as_tensor
+
+__all__ = [
+    "arange",
+    "asarray",
+    "empty",
+    "empty_like",
+    "eye",
+    "from_dlpack",
+    "full",
+    "full_like",
+    "linspace",
+    "meshgrid",
+    "ones",
+    "ones_like",
+    "zeros",
+    "zeros_like",
+]
+
+from_dlpack = interop.from_dlpack
 
 
 def asarray(
@@ -78,3 +99,45 @@ def zeros_like(x: Tensor, /, *, dtype: Any = None, device: str | None = None) ->
 def ones_like(x: Tensor, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
     """1 in x's shape and dtype."""
     return full_like(x, 1, dtype=dtype, device=device)
+
+
+def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None, device: str | None = None) -> Tensor:
+    """start, start + step, ... up to but without stop; ``arange(n)`` counts from 0. Integers give int64, floats float32."""
+    check_device("arange", device)
+    if step == 0:
+        raise ValueError("arange: step is 0; must be another number")
+    if stop is None:
+        start, stop = 0, start
+    integral = all(isinstance(value, int) for value in (start, stop, step))
+    target = as_dtype(dtype) if dtype is not None else dtypes.int64 if integral else dtypes.float32
+    counted = np.arange(start, stop, step, dtype=np.int64 if integral else np.float64)
+    return ops.astype(asarray(counted), target)
+
+
+def linspace(
+    start: float, stop: float, /, num: int, *, dtype: Any = None, device: str | None = None, endpoint: bool = True
+) -> Tensor:
+    """``num`` evenly spaced values from start to stop, stop included unless ``endpoint=False``; float32 by default."""
+    check_device("linspace", device)
+    if num < 0:
+        raise ValueError(f"linspace: negative count: {num}; must be at least 0")
+    target = dtypes.float32 if dtype is None else as_dtype(dtype)
+    return ops.astype(asarray(np.linspace(start, stop, num, endpoint=endpoint)), target)
+
+
+def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: str | None = None) -> Tensor:
+    """Ones on diagonal k (above the main one for k > 0), zeros elsewhere; float32 by default."""
+    check_device("eye", device)
+    target = dtypes.float32 if dtype is None else as_dtype(dtype)
+    return ops.astype(asarray(np.eye(n_rows, n_cols, k=k, dtype=np.bool_)), target)
+
+
+def meshgrid(*arrays: Any, indexing: str = "xy") -> tuple[Tensor, ...]:
+    """Coordinate matrices of coordinate vectors: 'xy' (Cartesian: the first two axes exchanged) or 'ij' (matrix)."""
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"meshgrid: no such indexing: {indexing!r}; must be 'xy' or 'ij'")
+    tensors = [as_tensor(a) for a in arrays]
+    rank = len(tensors)
+    shaped = [ops.reshape(t, (1,) * i + (-1,) + (1,) * (rank - 1 - i)) for i, t in enumerate(tensors)]
+    grids = ops.broadcast_arrays(*shaped)
+    return tuple(ops.swapaxes(grid, 0, 1) for grid in grids) if indexing == "xy" and rank > 1 else grids

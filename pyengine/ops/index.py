@@ -142,7 +142,7 @@ class _Selection:
             self.layout.append(axis)
             return 1
         if index.ndim == 0:  # as if on a new axis of size 1: kept or not
-            self.indices.append((len(self.layout), ops.arange(int(index.item()))))
+            self.indices.append((len(self.layout), creation.arange(int(index.item()))))
             self.layout.append(None)
             return 0
         if index.shape != self.shape[axis : axis + index.ndim]:

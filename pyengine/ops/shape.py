@@ -35,6 +35,8 @@ __all__ = [
     "swapaxes",
     "tile",
     "to",
+    "tril",
+    "triu",
     "unstack",
 ]
 
@@ -342,3 +344,22 @@ def to(x: Any, /, *args: Any, dtype: Any = None, device: Any = None, copy: bool 
     creation.check_device("to", device)
     x = as_tensor(x)
     return astype(x, x.dtype if dtype is None else dtype, copy=copy)
+
+
+def tril(x: Any, /, *, k: int = 0) -> Tensor:
+    """The lower triangles of a stack of matrices: zeros above diagonal k. Gradient: that of the part kept."""
+    return _triangle("tril", as_tensor(x), k, lower=True)
+
+
+def triu(x: Any, /, *, k: int = 0) -> Tensor:
+    """The upper triangles of a stack of matrices: zeros below diagonal k. Gradient: that of the part kept."""
+    return _triangle("triu", as_tensor(x), k, lower=False)
+
+
+def _triangle(op: str, x: Tensor, k: int, lower: bool) -> Tensor:
+    if x.ndim < 2:
+        raise ValueError(f"{op}: rank too low: shape {x.shape}; at least 2 axes are needed")
+    rows, columns = creation.arange(x.shape[-2]), creation.arange(x.shape[-1])
+    distance = ops.subtract(expand_dims(columns, 0), expand_dims(rows, 1))
+    keep = ops.less_equal(distance, k) if lower else ops.greater_equal(distance, k)
+    return ops.where(keep, x, creation.zeros((), x.dtype))
