@@ -8,10 +8,12 @@
 #include "csrc/array.h"
 #include "kernels/elementwise_binary.h"
 #include "kernels/elementwise_unary.h"
+#include "kernels/reduce.h"
 
 namespace pyengine::ops {
 
 using kernels::BinaryOp;
+using kernels::ReduceOp;
 using kernels::UnaryOp;
 
 // elementwise.cpp: the operations are listed in kernels/elementwise_*.h. With `out` the result goes there, converted within its kind, and
@@ -26,6 +28,12 @@ std::span<const char* const> binary_names();
 
 // matmul.cpp
 Array matmul(const Array& a, const Array& b);
+
+// reduce.cpp: over the given axes; the operations are listed in kernels/reduce.h, and any and all take every dtype
+Array reduce(ReduceOp op, const Array& x, const Dims& axes, bool keepdims);
+std::span<const char* const> reduce_names();  // in the order of the enumeration
+Array argmin(const Array& x, std::int64_t axis, bool keepdims);
+Array argmax(const Array& x, std::int64_t axis, bool keepdims);
 
 // shape.cpp
 Array reshape(const Array& x, const Dims& shape);  // a view where the strides allow it, a copy otherwise; one size may be -1

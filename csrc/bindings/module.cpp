@@ -28,5 +28,6 @@ PYBIND11_MODULE(_engine, m) {
     bindings::register_config(m);
     bindings::register_dlpack(m);
     bindings::register_elementwise(m);
+    bindings::register_reduce(m);
     bindings::register_shape(m);
 }

@@ -1,0 +1,137 @@
+#include "kernels/reduce.h"
+
+#include <cstdlib>
+#include <numeric>
+#include <vector>
+
+#include "csrc/check.h"
+#include "csrc/isa.h"
+#include "csrc/ops.h"
+#include "kernels/argreduce.h"
+
+namespace pyengine::ops {
+namespace {
+
+// In the order of the enumeration.
+constexpr const char* reduce_table[] = {"sum", "mean", "prod", "min", "max", "any", "all"};
+static_assert(std::size(reduce_table) == static_cast<std::size_t>(ReduceOp::all) + 1);
+
+bool is_logical(ReduceOp op) { return op == ReduceOp::any || op == ReduceOp::all; }
+bool is_extreme(ReduceOp op) { return op == ReduceOp::min || op == ReduceOp::max; }
+
+/// Some of x's axes: sizes, strides in x and in the output, sorted by stride and merged.
+class AxisGroup {
+public:
+    void add(std::int64_t size, std::int64_t stride, std::int64_t out_stride) {
+        if (size != 1) axes_.push_back({size, stride, out_stride});
+    }
+
+    /// Large strides outside, so that memory is read in order; an axis joins the one inside it where both step evenly.
+    void merge() {
+        std::stable_sort(axes_.begin(), axes_.end(), [](const Axis& a, const Axis& b) { return std::abs(a.stride) > std::abs(b.stride); });
+        for (const Axis& axis : axes_) {
+            const std::size_t last = sizes_.size() - 1;
+            const bool joins =
+                !sizes_.empty() && strides_[last] == axis.stride * axis.size && out_strides_[last] == axis.out_stride * axis.size;
+            if (joins) {
+                sizes_[last] *= axis.size;
+                strides_[last] = axis.stride;
+                out_strides_[last] = axis.out_stride;
+            } else {
+                sizes_.push_back(axis.size);
+                strides_.push_back(axis.stride);
+                out_strides_.push_back(axis.out_stride);
+            }
+        }
+    }
+
+    kernels::Axes axes() const { return {static_cast<std::int64_t>(sizes_.size()), sizes_.data(), strides_.data()}; }
+    const std::int64_t* out_strides() const { return out_strides_.data(); }
+
+private:
+    struct Axis {
+        std::int64_t size, stride, out_stride;
+    };
+    std::vector<Axis> axes_;
+    std::vector<std::int64_t> sizes_, strides_, out_strides_;
+};
+
+std::vector<bool> axes_reduced(const char* op, const Array& x, const Dims& axes) {
+    std::vector<bool> reduced(x.shape().size());
+    for (std::int64_t axis : axes) {
+        const auto at = static_cast<std::size_t>(normalize_axis(op, axis, x.rank()));
+        if (reduced[at]) fail_value(op, ": axis given twice: ", axes, "; every axis at most once");
+        reduced[at] = true;
+    }
+    return reduced;
+}
+
+/// What becomes of x's axes: the output's shape, and the axes in two groups.
+struct Split {
+    Split(const Array& x, const std::vector<bool>& reduced, bool keepdims) {
+        Dims full = x.shape();
+        for (std::size_t i = 0; i < full.size(); ++i) {
+            if (reduced[i]) full[i] = 1;
+            if (!reduced[i] || keepdims) shape.push_back(full[i]);
+        }
+        const Dims out_strides = contiguous_strides(full);
+        for (std::size_t i = 0; i < full.size(); ++i) {
+            if (reduced[i]) {
+                reduced_axes.add(x.shape()[i], x.strides()[i], 0);
+                count *= x.shape()[i];
+            } else {
+                kept_axes.add(x.shape()[i], x.strides()[i], out_strides[i]);
+            }
+        }
+        kept_axes.merge();
+        reduced_axes.merge();
+    }
+
+    Dims shape;
+    AxisGroup kept_axes, reduced_axes;
+    std::int64_t count = 1;  // elements reduced for each output
+};
+
+void check_not_empty(const char* op, const Array& x, const Array& out, std::int64_t count) {
+    if (count == 0 && out.size() > 0) fail_value(op, ": nothing to reduce: shape ", x.shape(), "; an empty ", op, " has no value");
+}
+
+Array argreduce(bool largest, const Array& x, std::int64_t axis, bool keepdims) {
+    const char* op = largest ? "argmax" : "argmin";
+    const auto along = static_cast<std::size_t>(normalize_axis(op, axis, x.rank()));
+    const Split split(x, axes_reduced(op, x, {axis}), keepdims);
+    const Array out(split.shape, DType::int64);
+    check_not_empty(op, x, out, split.count);
+    const kernels::ArgReduceArgs args{
+        largest,          x.dtype(),         x.raw(), out.data<std::int64_t>(), split.kept_axes.axes(), split.kept_axes.out_strides(),
+        x.shape()[along], x.strides()[along]};
+    at_isa([&]<Isa level> { kernels::argreduce<level>(args); });
+    return out;
+}
+
+}  // namespace
+
+std::span<const char* const> reduce_names() { return reduce_table; }
+
+Array reduce(ReduceOp op, const Array& given, const Dims& axes, bool keepdims) {
+    const char* name = reduce_table[static_cast<int>(op)];
+    if (op == ReduceOp::mean && !is_floating(given.dtype())) fail_type(name, ": dtype is not floating: ", given.dtype(), "; convert first");
+    const std::vector<bool> reduced = axes_reduced(name, given, axes);
+    const Array x = is_logical(op) && given.dtype() != DType::boolean ? astype(given, DType::boolean) : given;
+    const Split split(x, reduced, keepdims);
+    const Array out(split.shape, is_logical(op) || is_extreme(op) ? x.dtype() : sum_type(x.dtype()));
+    if (is_extreme(op)) check_not_empty(name, x, out, split.count);
+    kernels::ReduceArgs args{
+        op, x.dtype(), x.raw(), out.raw(), split.kept_axes.axes(), split.reduced_axes.axes(), split.kept_axes.out_strides(), nullptr};
+    at_isa([&]<Isa level> {
+        const Workspace workspace(kernels::reduce_workspace<level>(args));
+        args.workspace = workspace.data();
+        kernels::reduce<level>(args);
+    });
+    return out;
+}
+
+Array argmin(const Array& x, std::int64_t axis, bool keepdims) { return argreduce(false, x, axis, keepdims); }
+Array argmax(const Array& x, std::int64_t axis, bool keepdims) { return argreduce(true, x, axis, keepdims); }
+
+}  // namespace pyengine::ops

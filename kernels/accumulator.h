@@ -1,0 +1,43 @@
+// In what type values of T are summed and compared, and how they get there and back.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "kernels/half.h"
+
+namespace pyengine::kernels {
+
+template <typename T>
+constexpr bool is_half = std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>;
+
+template <typename T>
+constexpr bool is_real = is_half<T> || std::is_floating_point_v<T>;
+
+template <typename T>
+using IntegerSum = std::conditional_t<std::is_signed_v<T> || std::is_same_v<T, bool>, std::int64_t, std::uint64_t>;
+
+template <typename T>
+using Accumulator = std::conditional_t<is_half<T>, float, std::conditional_t<is_real<T>, T, IntegerSum<T>>>;
+
+/// What sums and products of T are given in.
+template <typename T>
+using SumType = std::conditional_t<is_half<T>, T, Accumulator<T>>;
+
+/// What values of T are compared in.
+template <typename T>
+using Comparable = std::conditional_t<is_half<T>, float, std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>>;
+
+template <typename To, typename From>
+static inline To convert(From x) {
+    if constexpr (is_half<From> && !std::is_same_v<To, From>)
+        return static_cast<To>(to_float(x));
+    else if constexpr (std::is_same_v<To, float16> && !is_half<From>)
+        return to_float16(static_cast<float>(x));
+    else if constexpr (std::is_same_v<To, bfloat16> && !is_half<From>)
+        return to_bfloat16(static_cast<float>(x));
+    else
+        return static_cast<To>(x);
+}
+
+}  // namespace pyengine::kernels
