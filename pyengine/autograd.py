@@ -246,10 +246,23 @@ class _Pending:
                 g = g if changed is None else changed
             self._leaves[id(leaf)] = (leaf, g)
         if self._wanted is None:
-            for leaf, g in self._leaves.values():
-                leaf._accumulate(g, create_graph)
+            _accumulate(list(self._leaves.values()), create_graph)
             return []
         return [self._leaves[id(t)][1] if id(t) in self._leaves else self._captured.get(_key(t)) for t in self._wanted]
+
+
+def _accumulate(leaves: list[tuple[Tensor, Tensor]], create_graph: bool) -> None:
+    """Adds to every leaf's ``.grad``. Gradients may share memory (both terms of a sum get the same one), ``.grad`` of two leaves must not."""
+    taken: set[int] = set()
+    for leaf, g in leaves:
+        if leaf.grad is not None:
+            leaf.grad = ops.add(leaf.grad, g)
+            continue
+        array = g._array
+        memory = array.address - array.offset * array.dtype.itemsize
+        own = create_graph or (array.is_contiguous() and memory not in taken and not array.readonly)
+        leaf.grad = g if own else ops.copy(g)
+        taken.add(memory)
 
 
 def _key(t: Tensor) -> tuple[int, int]:
@@ -309,7 +322,7 @@ def _seed(op: str, output: Tensor, gradient: Tensor | None) -> Tensor:
         return creation.ones(output.shape, output.dtype)
     if gradient.shape != output.shape:
         raise ValueError(f"{op}: gradient shape differs: {gradient.shape} for an output {output.shape}; they must be equal")
-    return ops.astype(gradient, output.dtype)
+    return ops.astype(gradient, output.dtype, copy=True)  # a leaf may keep it as its .grad
 
 
 def register_hook(t: Tensor, hook: Hook) -> Callable[[], None]:

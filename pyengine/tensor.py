@@ -128,14 +128,6 @@ class Tensor(_engine.BufferExporter):
         """Calls ``hook(gradient)`` whenever this tensor's gradient is known; what it returns, unless None, replaces it. Returns the undo."""
         return autograd.register_hook(self, hook)
 
-    def _accumulate(self, g: Tensor, create_graph: bool) -> None:
-        if self.grad is not None:
-            self.grad = ops.add(self.grad, g)
-        elif create_graph or not g._array.is_contiguous():
-            self.grad = ops.copy(g) if not create_graph else g
-        else:
-            self.grad = g
-
     # Out of the engine ------------------------------------------------------------------------------------------------------------------
 
     def item(self) -> Any:
