@@ -1,8 +1,8 @@
 """The tape: what was computed is recorded as nodes, and gradients are pulled back through them.
 
-An op calls :func:`record` with its result and one vector-Jacobian product (vjp) for each input. A vjp is written with differentiable ops, so
-running it with ``create_graph=True`` records a tape of its own: gradients of gradients need no second set of rules. Broadcasting and
-conversion of dtypes are undone here, once, for every op.
+An op calls :func:`record` with its result and one vector-Jacobian product (vjp) for each input. A vjp is written with differentiable
+ops, so running it with ``create_graph=True`` records a tape of its own: gradients of gradients need no second set of rules.
+Broadcasting and conversion of dtypes are undone here, once, for every op.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Parent(NamedTuple):
     """Where the gradient of one input goes: the node that made it (or the leaf itself), and what shape and dtype it must have."""
 
     source: Node | Tensor
-    index: int
+    output: int
     shape: tuple[int, ...]
     dtype: DType
 
@@ -76,13 +76,14 @@ class Node:
     def _saved_values(self) -> list[Any]:
         if self.saved is None:
             raise RuntimeError(
-                f"backward: the tape was freed: '{self.op}' has run its backward already; pass retain_graph=True to the first backward to run it twice"
+                f"backward: the tape was freed: '{self.op}' has run its backward already; "
+                "pass retain_graph=True to the first backward to run it twice"
             )
         for value, version in zip(self.saved, self.versions, strict=True):
             if _version(value) != version:
                 raise RuntimeError(
-                    f"backward: a value saved by '{self.op}' was changed in place: it is at version {_version(value)}, saved at version {version}; "
-                    "use an out-of-place operation, or change a copy"
+                    f"backward: a value saved by '{self.op}' was changed in place: it is at version {_version(value)}, "
+                    f"saved at version {version}; use an out-of-place operation, or change a copy"
                 )
         return [_tensor.Tensor(value, self, 0) if type(value) is Array else value for value in self.saved]
 
@@ -137,8 +138,8 @@ def _check_alias(op: str, t: Tensor) -> None:
     """A non-leaf whose memory was changed through another view no longer holds what its node computed."""
     if t._node is not None and t._array.version != t._version:
         raise RuntimeError(
-            f"{op}: an input was changed in place through another view of its memory: it is at version {t._array.version}, its history ends at "
-            f"version {t._version}; take the view again after the change, or change a copy"
+            f"{op}: an input was changed in place through another view of its memory: it is at version {t._array.version}, "
+            f"its history ends at version {t._version}; take the view again after the change, or change a copy"
         )
 
 
@@ -222,8 +223,8 @@ class _Pending:
         if grads is None:
             grads = self._nodes[source] = [None] * len(source.outputs)
             heapq.heappush(self._heap, (-source.sequence, source))
-        held_grad = grads[parent.index]
-        grads[parent.index] = g if held_grad is None else ops.add(held_grad, g)
+        held_grad = grads[parent.output]
+        grads[parent.output] = g if held_grad is None else ops.add(held_grad, g)
 
     def pop(self) -> tuple[Node, list[Tensor | None]] | None:
         if not self._heap:
@@ -252,7 +253,7 @@ class _Pending:
 
 
 def _accumulate(leaves: list[tuple[Tensor, Tensor]], create_graph: bool) -> None:
-    """Adds to every leaf's ``.grad``. Gradients may share memory (both terms of a sum get the same one), ``.grad`` of two leaves must not."""
+    """Adds to every leaf's ``.grad``. Gradients may share memory (both terms of a sum get the same one), two ``.grad`` must not."""
     taken: set[int] = set()
     for leaf, g in leaves:
         if leaf.grad is not None:
@@ -312,7 +313,9 @@ def gradients(
 
 def _require_history(op: str, output: Tensor) -> None:
     if not output._requires_grad:
-        raise RuntimeError(f"{op}: not on the tape: shape {output.shape}, {output.dtype}; no input of it has requires_grad=True, or no_grad() was on")
+        raise RuntimeError(
+            f"{op}: not on the tape: shape {output.shape}, {output.dtype}; no input of it has requires_grad=True, or no_grad() was on"
+        )
 
 
 def _seed(op: str, output: Tensor, gradient: Tensor | None) -> Tensor:
@@ -326,7 +329,7 @@ def _seed(op: str, output: Tensor, gradient: Tensor | None) -> Tensor:
 
 
 def register_hook(t: Tensor, hook: Hook) -> Callable[[], None]:
-    """Calls ``hook(gradient)`` when t's gradient is known; what it returns, unless None, takes its place. Returns a function that undoes it."""
+    """Calls ``hook(gradient)`` when t's gradient is known; what it returns, unless None, takes its place. Returns the undo."""
     _require_history("register_hook", t)
     if t._node is None:
         t._hooks = t._hooks or []
@@ -347,7 +350,9 @@ def _watch(values: Sequence[Any]) -> list[Tensor]:
         t = _tensor.as_tensor(value)
         if not dtypes.is_floating(t.dtype):
             raise TypeError(f"grad: not a floating dtype: {t.dtype}; only floats have gradients")
-        watched.append(record("watch", t._array, (t,), (lambda g: g,)) if t._requires_grad and _state.grad_enabled else t.detach().requires_grad_())
+        watched.append(
+            record("watch", t._array, (t,), (lambda g: g,)) if t._requires_grad and _state.grad_enabled else t.detach().requires_grad_()
+        )
     return watched
 
 
@@ -370,7 +375,10 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., tuple[
 
     def pull(*cotangents: Any) -> tuple[Tensor, ...]:
         outs = output if isinstance(output, tuple | list) else (output,)
-        seeds = [_tensor.as_tensor(c) for c in (cotangents[0] if len(cotangents) == 1 and isinstance(cotangents[0], tuple | list) else cotangents)]
+        seeds = [
+            _tensor.as_tensor(c)
+            for c in (cotangents[0] if len(cotangents) == 1 and isinstance(cotangents[0], tuple | list) else cotangents)
+        ]
         with _transform():
             pairs = [(o, _seed("vjp", o, c)) for o, c in zip(outs, seeds, strict=True) if o._requires_grad]
             found = pull_back([o for o, _ in pairs], [c for _, c in pairs], inputs, retain_graph=True, create_graph=True)

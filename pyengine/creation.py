@@ -31,9 +31,7 @@ __all__ = [
 from_dlpack = interop.from_dlpack
 
 
-def asarray(
-    obj: Any, /, *, dtype: Any = None, device: str | None = None, copy: bool | None = None, requires_grad: bool = False
-) -> Tensor:
+def asarray(obj: Any, /, *, dtype: Any = None, device: str | None = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
     """A Tensor from nested sequences, scalars, NumPy arrays, buffers and DLPack exporters.
 
     Memory is shared where the dtype stays (NumPy, buffers, DLPack), unless ``copy=True``; ``copy=False`` raises ValueError where a copy
@@ -114,9 +112,7 @@ def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype
     return ops.astype(asarray(counted), target)
 
 
-def linspace(
-    start: float, stop: float, /, num: int, *, dtype: Any = None, device: str | None = None, endpoint: bool = True
-) -> Tensor:
+def linspace(start: float, stop: float, /, num: int, *, dtype: Any = None, device: str | None = None, endpoint: bool = True) -> Tensor:
     """``num`` evenly spaced values from start to stop, stop included unless ``endpoint=False``; float32 by default."""
     check_device("linspace", device)
     if num < 0:

@@ -11,7 +11,7 @@ from pyengine import _engine
 
 
 class DType:
-    """An element type. ``name``, ``itemsize`` in bytes, ``kind`` as in NumPy ('b', 'i', 'u', 'f'), and ``numpy``, the NumPy dtype or None."""
+    """An element type. ``name``, ``itemsize`` in bytes, ``kind`` ('b', 'i', 'u', 'f'), and ``numpy``, the NumPy dtype or None."""
 
     __slots__ = ("itemsize", "kind", "name", "numpy")
 

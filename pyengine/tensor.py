@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyengine import _engine, dtypes
-from pyengine.dtypes import DType, as_dtype
+from pyengine.dtypes import DType
 
 if TYPE_CHECKING:
     from pyengine.autograd import Node
@@ -125,7 +125,7 @@ class Tensor(_engine.BufferExporter):
         return self
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Callable[[], None]:
-        """Calls ``hook(gradient)`` whenever this tensor's gradient is known; what it returns, unless None, replaces it. Returns the undo."""
+        """Calls ``hook(gradient)`` when the gradient is known; what it returns, unless None, replaces it. Returns the undo."""
         return autograd.register_hook(self, hook)
 
     # Out of the engine ------------------------------------------------------------------------------------------------------------------
@@ -196,7 +196,9 @@ class Tensor(_engine.BufferExporter):
 
     def __index__(self) -> int:
         if self.dtype.kind not in "iu" or self.ndim != 0:
-            raise TypeError(f"index: not an integer scalar: {self.dtype}, shape {self.shape}; only integer tensors of rank 0 can be indices")
+            raise TypeError(
+                f"index: not an integer scalar: {self.dtype}, shape {self.shape}; only integer tensors of rank 0 can be indices"
+            )
         return int(self.item())
 
     # Indexing ---------------------------------------------------------------------------------------------------------------------------

@@ -175,7 +175,9 @@ def test_an_in_place_change_to_a_saved_value_is_caught() -> None:
     y = x * 1.0
     z = y * y
     y += 1.0
-    with pytest.raises(RuntimeError, match=r"backward: a value saved by 'multiply' was changed in place: it is at version 1, saved at version 0"):
+    with pytest.raises(
+        RuntimeError, match=r"backward: a value saved by 'multiply' was changed in place: it is at version 1, saved at version 0"
+    ):
         z.sum().backward()
 
 
@@ -292,12 +294,17 @@ def test_checkpoint_repeats_random_draws() -> None:
 
 def test_anomaly_names_op_line_and_what() -> None:
     x = pe.asarray([-1.0, 1.0], requires_grad=True)
-    with pe.detect_anomaly(), pytest.raises(pe.AnomalyError, match=r"log: NaN made by the forward pass: output \(2,\); called at .*test_autograd.py:\d+"):
+    with (
+        pe.detect_anomaly(),
+        pytest.raises(pe.AnomalyError, match=r"log: NaN made by the forward pass: output \(2,\); called at .*test_autograd.py:\d+"),
+    ):
         pe.log(x)
     y = pe.sqrt(pe.asarray([0.0], requires_grad=True))  # finite forward, infinite slope
     with pe.detect_anomaly():
         z = pe.sqrt(pe.asarray([0.0], requires_grad=True)).sum()
-        with pytest.raises(pe.AnomalyError, match=r"sqrt: Inf made by its backward pass: gradient of input 0, \(1,\); called at .*test_autograd.py"):
+        with pytest.raises(
+            pe.AnomalyError, match=r"sqrt: Inf made by its backward pass: gradient of input 0, \(1,\); called at .*test_autograd.py"
+        ):
             z.backward()
         with pytest.raises(pe.AnomalyError, match="recorded before detect_anomaly"):
             y.sum().backward()

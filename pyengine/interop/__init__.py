@@ -1,7 +1,28 @@
 """Memory shared with others: NumPy, the buffer protocol, DLPack, pickling."""
 
+from types import ModuleType
+
 from pyengine.interop.dlpack import dlpack_device, from_dlpack, to_dlpack
 from pyengine.interop.numpy import from_any, to_array, to_numpy
 from pyengine.interop.pickling import deepcopy_tensor, reduce_tensor
 
-__all__ = ["deepcopy_tensor", "dlpack_device", "from_any", "from_dlpack", "reduce_tensor", "to_array", "to_dlpack", "to_numpy"]
+__all__ = [
+    "array_namespace",
+    "deepcopy_tensor",
+    "dlpack_device",
+    "from_any",
+    "from_dlpack",
+    "reduce_tensor",
+    "to_array",
+    "to_dlpack",
+    "to_numpy",
+]
+
+
+def array_namespace(api_version: str | None) -> ModuleType:
+    """The module whose functions follow the array API standard: pyengine itself."""
+    import pyengine
+
+    if api_version not in (None, "2023.12", "2024.12", "2025.12"):
+        raise ValueError(f"__array_namespace__: unknown version: {api_version!r}; must be '2023.12', '2024.12' or '2025.12'")
+    return pyengine

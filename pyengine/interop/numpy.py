@@ -94,7 +94,9 @@ def _from_numpy(array: np.ndarray[Any, Any], dtype: DType | None, copy: bool | N
         try:
             own = as_dtype(array.dtype)
         except TypeError:
-            raise TypeError(f"asarray: no such element type: {array.dtype}; must be one of {', '.join(d.name for d in dtypes.all_dtypes)}") from None
+            raise TypeError(
+                f"asarray: no such element type: {array.dtype}; must be one of {', '.join(d.name for d in dtypes.all_dtypes)}"
+            ) from None
     usable = array.dtype.isnative and array.flags.aligned and all(step % array.itemsize == 0 for step in array.strides)
     if not usable:
         if copy is False:

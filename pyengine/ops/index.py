@@ -93,8 +93,8 @@ def _rebind(x: Tensor, result: Tensor) -> None:
 class _Selection:
     """What a key selects from an array of one shape: a view, and, with index arrays in the key, elements of that view.
 
-    ``layout`` lists the view's axes: the array's axis, or None for a new one. ``indices`` lists (axis of the view, index array); arrays next
-    to each other leave their common shape where the first stood, otherwise it comes first (NumPy's rule; integers beside arrays count).
+    ``layout`` lists the view's axes: the array's axis, or None for a new one. ``indices`` lists (axis of the view, index array); arrays
+    next to each other leave their common shape where the first stood, otherwise it comes first (NumPy's rule; integers beside arrays count).
     """
 
     def __init__(self, x: Tensor, key: Any) -> None:
@@ -146,7 +146,9 @@ class _Selection:
             self.layout.append(None)
             return 0
         if index.shape != self.shape[axis : axis + index.ndim]:
-            raise IndexError(f"getitem: mask does not fit: {index.shape} on axes {axis} to {axis + index.ndim - 1} of {self.shape}; sizes must be equal")
+            raise IndexError(
+                f"getitem: mask does not fit: {index.shape} on axes {axis} to {axis + index.ndim - 1} of {self.shape}; sizes must be equal"
+            )
         for offset, places in enumerate(ops.nonzero(index)):
             self.indices.append((len(self.layout), places))
             self.layout.append(axis + offset)
@@ -234,4 +236,6 @@ def _axes_used(item: Any) -> int:
         return array.ndim if array.dtype == np.bool_ else 1
     if isinstance(item, slice) or hasattr(item, "__index__"):
         return 1
-    raise IndexError(f"getitem: not an index: {type(item).__name__}; must be an integer, slice, ellipsis, None, or an integer or boolean array")
+    raise IndexError(
+        f"getitem: not an index: {type(item).__name__}; must be an integer, slice, ellipsis, None, or an integer or boolean array"
+    )

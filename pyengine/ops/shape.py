@@ -283,7 +283,9 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Tensor:
     if len(counts) == 1:
         return repeat(x, counts[0], axis=axis)
     if len(counts) != x.shape[axis] or builtins.any(c < 0 for c in counts):
-        raise ValueError(f"repeat: counts do not fit: {counts} for axis {axis} of size {x.shape[axis]}; one count, at least 0, for each slice")
+        raise ValueError(
+            f"repeat: counts do not fit: {counts} for axis {axis} of size {x.shape[axis]}; one count, at least 0, for each slice"
+        )
     return ops.take(x, creation.asarray([i for i, c in enumerate(counts) for _ in range(c)], dtype=dtypes.int64), axis=axis)
 
 
@@ -296,7 +298,10 @@ def pad(x: Any, widths: Sequence[tuple[int, int]], /, *, value: float = 0.0) -> 
     if builtins.any(size < 0 for size in sizes):
         raise ValueError(f"pad: cropped below nothing: shape {x.shape}, widths {tuple(widths)}; every resulting size must be at least 0")
     array = creation.full(sizes, value, dtype=x.dtype)._array
-    spans = [(builtins.max(-low, 0), builtins.max(low, 0), size + builtins.min(low, 0) + builtins.min(high, 0)) for size, (low, high) in zip(x.shape, widths, strict=True)]
+    spans = [
+        (builtins.max(-low, 0), builtins.max(low, 0), size + builtins.min(low, 0) + builtins.min(high, 0))
+        for size, (low, high) in zip(x.shape, widths, strict=True)
+    ]
     kept = tuple(builtins.max(span[2], 0) for span in spans)
     ones = (1,) * x.ndim
     if 0 not in kept:

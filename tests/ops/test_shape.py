@@ -128,14 +128,22 @@ def test_gradients(f: Any) -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda x: x.reshape(5, -1), ValueError, r"reshape: element counts differ: \(2, 3\) to \(5, -1\); the products of the sizes must be equal"),
+        (
+            lambda x: x.reshape(5, -1),
+            ValueError,
+            r"reshape: element counts differ: \(2, 3\) to \(5, -1\); the products of the sizes must be equal",
+        ),
         (lambda x: x.reshape(-1, -1), ValueError, r"reshape: not a shape: \(-1, -1\)"),
         (lambda x: pe.reshape(x.mT, 6, copy=False), ValueError, r"reshape: a copy is needed: shape \(3, 2\), strides \(1, 3\), to \(6,\)"),
         (lambda x: x.permute_dims(0, 0), ValueError, r"permute_dims: not a permutation: axes \(0, 0\) for shape \(2, 3\)"),
         (lambda x: pe.squeeze(x, 0), ValueError, r"squeeze: size is not 1: axis 0 of shape \(2, 3\)"),
         (lambda x: pe.expand_dims(x, 4), IndexError, r"expand_dims: axis out of range: 4 for rank 3; must be in \[-3, 3\)"),
         (lambda x: pe.broadcast_to(x, (2, 4)), ValueError, r"broadcast_to: shape does not broadcast: \(2, 3\) to \(2, 4\)"),
-        (lambda x: pe.concat([x, pe.zeros((3, 3))], axis=1), ValueError, r"concat: shapes differ off axis 1: arrays\[0\] \(2, 3\), arrays\[1\] \(3, 3\)"),
+        (
+            lambda x: pe.concat([x, pe.zeros((3, 3))], axis=1),
+            ValueError,
+            r"concat: shapes differ off axis 1: arrays\[0\] \(2, 3\), arrays\[1\] \(3, 3\)",
+        ),
         (lambda x: pe.concat([]), ValueError, r"concat: no arrays: \(\)"),
         (lambda x: pe.stack([x, x.mT]), ValueError, r"stack: shapes differ: \(2, 3\), \(3, 2\)"),
         (lambda x: pe.split(x, (1, 3)), ValueError, r"split: sizes do not add up: \[1, 3\] for axis 0 of size 2"),
