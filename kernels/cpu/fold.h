@@ -100,7 +100,7 @@ Vec<A> fold_leaf(const T* x, std::int64_t n) {
     std::int64_t i = 0;
     for (; i + 4 * step <= n; i += 4 * step)
         for (int j = 0; j < 4; ++j) sums[j] = Op::combine(sums[j], load_wide<A>(x + i + j * step));
-    for (int j = 0; i + step <= n; i += step, ++j) sums[j] = Op::combine(sums[j], load_wide<A>(x + i));
+    for (; i + step <= n; i += step) sums[0] = Op::combine(sums[0], load_wide<A>(x + i));
     if (i < n) sums[3] = Op::combine(sums[3], load_wide_partial<A>(x + i, n - i, Op::template identity<A>));
     return Op::combine(Op::combine(sums[0], sums[1]), Op::combine(sums[2], sums[3]));
 }

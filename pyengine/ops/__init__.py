@@ -1,4 +1,5 @@
 """Every op, one family a file: its forward and its vjp side by side."""
 
 from pyengine.ops.index import *
+from pyengine.ops.reduce import *
 from pyengine.ops.shape import *
