@@ -13,7 +13,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, overload
 
 from pyengine import anomaly, dtypes
 from pyengine import tensor as _tensor
@@ -34,6 +34,7 @@ class _State(threading.local):
 
 
 Hook = Callable[["Tensor"], "Tensor | None"]
+Vjps = Sequence[Callable[..., Any] | None] | Callable[..., Any]
 
 _state = _State()
 _sequence = itertools.count()
@@ -102,13 +103,13 @@ def _version(value: Any) -> int:
     return value._array.version if isinstance(value, _tensor.Tensor) else 0
 
 
+@overload
+def record(op: str, outputs: Array, inputs: Sequence[Tensor], vjps: Vjps, saved: tuple[Any, ...] = ()) -> Tensor: ...
+@overload
 def record(
-    op: str,
-    outputs: Any,
-    inputs: Sequence[Tensor],
-    vjps: Sequence[Callable[..., Any] | None] | Callable[..., Any],
-    saved: tuple[Any, ...] = (),
-) -> Any:
+    op: str, outputs: tuple[Array, ...], inputs: Sequence[Tensor], vjps: Vjps, saved: tuple[Any, ...] = ()
+) -> tuple[Tensor, ...]: ...
+def record(op: str, outputs: Array | tuple[Array, ...], inputs: Sequence[Tensor], vjps: Vjps, saved: tuple[Any, ...] = ()) -> Any:
     """The result of an op as a Tensor, put on the tape if an input asks for a gradient.
 
     ``outputs`` is an ``Array``, or a tuple of them (then a tuple of Tensors comes back). ``vjps`` holds a function for each input,
@@ -117,21 +118,21 @@ def record(
     it gets a tuple ``g``, zeros where an output was not used. A gradient may have the broadcast shape or another float dtype.
     ``saved`` is what the vjps need: Tensors (checked for in-place changes), :data:`OUTPUT`, or anything else.
     """
-    several = type(outputs) is tuple
-    arrays = outputs if several else (outputs,)
+    several = isinstance(outputs, tuple)
+    arrays = outputs if isinstance(outputs, tuple) else (outputs,)
     if anomaly.enabled():
         anomaly.check_forward(op, arrays, inputs)
     if _state.captured is not None:
         _state.captured.update((id(t), t) for t in inputs if t._requires_grad)
     if not (_state.grad_enabled and any(t._requires_grad for t in inputs)):
-        return tuple(_tensor.Tensor(a) for a in arrays) if several else _tensor.Tensor(outputs)
+        return tuple(_tensor.Tensor(a) for a in arrays) if several else _tensor.Tensor(arrays[0])
     for t in inputs:
         if t._requires_grad:
             _check_alias(op, t)
     node = Node(op, arrays, inputs, vjps, saved)
     if several:
         return tuple(_tensor.Tensor(a, node, i) for i, a in enumerate(arrays))
-    return _tensor.Tensor(outputs, node, 0)
+    return _tensor.Tensor(arrays[0], node, 0)
 
 
 def _check_alias(op: str, t: Tensor) -> None:
@@ -176,9 +177,9 @@ def pull_back(
             results = node.pull(node_grads)
             if anomaly.enabled():
                 anomaly.check_backward(node, results)
-            for parent, g in zip(node.parents, results, strict=True):
-                if parent is not None and g is not None:
-                    pending.add(parent, _fit(g, parent))
+            for parent, result in zip(node.parents, results, strict=True):
+                if parent is not None and result is not None:
+                    pending.add(parent, _fit(result, parent))
             done.append(node)
         if not (retain_graph or create_graph):
             for node in done:

@@ -71,7 +71,7 @@ def _numpy_name(dtype: Any) -> str:
     if dtype is None:
         return ""
     try:
-        return np.dtype(dtype).name
+        return str(np.dtype(dtype).name)
     except TypeError:
         return ""
 
@@ -138,7 +138,7 @@ def finfo(dtype: Any, /) -> FloatInfo:
     if dtype is bfloat16:
         largest = (2 - 2**-7) * 2.0**127
         return FloatInfo(16, 2.0**-7, largest, -largest, 2.0**-126, dtype)
-    info = np.finfo(dtype.numpy)  # type: ignore[type-var]
+    info = np.finfo(dtype.numpy)
     return FloatInfo(info.bits, float(info.eps), float(info.max), float(info.min), float(info.smallest_normal), dtype)
 
 
@@ -147,5 +147,5 @@ def iinfo(dtype: Any, /) -> IntInfo:
     dtype = as_dtype(getattr(dtype, "dtype", dtype))
     if dtype.kind not in "iu":
         raise TypeError(f"iinfo: not an integer dtype: {dtype}; use finfo for floats")
-    info = np.iinfo(dtype.numpy)  # type: ignore[type-var]
+    info = np.iinfo(dtype.numpy)
     return IntInfo(info.bits, int(info.max), int(info.min), dtype)

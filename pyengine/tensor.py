@@ -466,4 +466,7 @@ def _weak(value: Scalar, dtype: DType) -> Tensor:
     return Tensor(_engine.scalar(value, dtype))
 
 
-from pyengine import autograd, creation, interop, ops, printing  # noqa: E402  they need the class above
+from pyengine import autograd, printing  # noqa: E402  they need the class above
+from pyengine import creation as creation  # noqa: E402
+from pyengine import interop as interop  # noqa: E402
+from pyengine import ops as ops  # noqa: E402

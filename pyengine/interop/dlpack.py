@@ -35,8 +35,7 @@ def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = Non
     _tensor.creation.check_device("from_dlpack", device)
     if not hasattr(x, "__dlpack__"):
         raise TypeError(f"from_dlpack: no __dlpack__: {type(x).__name__}; must export DLPack")
-    result = _tensor.Tensor(_engine.from_dlpack(_capsule(x, copy)))
-    return result
+    return _tensor.Tensor(_engine.from_dlpack(_capsule(x, copy)))
 
 
 def _capsule(x: Any, copy: bool | None) -> Any:

@@ -19,7 +19,7 @@ def getitem(x: Tensor, key: Any, /) -> Tensor:
     """``x[key]``. Gradient: zeros with g at the elements read, summed where one was read twice."""
     selection = _Selection(x, key)
     array = selection.read(x._array)
-    return record("getitem", array, (x,), (partial(_getitem_vjp, selection),))  # type: ignore[no-any-return]
+    return record("getitem", array, (x,), (partial(_getitem_vjp, selection),))
 
 
 def _getitem_vjp(selection: _Selection, g: Tensor) -> Tensor:
@@ -30,11 +30,11 @@ def _scatter(selection: _Selection, g: Tensor) -> Tensor:
     """Zeros of the selected array's shape with g added in at the selection: the transpose of reading."""
     array = creation.zeros(selection.shape, g.dtype)._array
     selection.write(array, g._array, accumulate=True)
-    return record("scatter", array, (g,), (partial(_gather, selection),))  # type: ignore[no-any-return]
+    return record("scatter", array, (g,), (partial(_gather, selection),))
 
 
 def _gather(selection: _Selection, g: Tensor) -> Tensor:
-    return record("gather", selection.read(g._array), (g,), (partial(_scatter, selection),))  # type: ignore[no-any-return]
+    return record("gather", selection.read(g._array), (g,), (partial(_scatter, selection),))
 
 
 def setitem(x: Tensor, key: Any, value: Any, /) -> None:
@@ -94,7 +94,8 @@ class _Selection:
     """What a key selects from an array of one shape: a view, and, with index arrays in the key, elements of that view.
 
     ``layout`` lists the view's axes: the array's axis, or None for a new one. ``indices`` lists (axis of the view, index array); arrays
-    next to each other leave their common shape where the first stood, otherwise it comes first (NumPy's rule; integers beside arrays count).
+    next to each other leave their common shape where the first stood, otherwise it comes first (NumPy's rule; integers beside arrays
+    count).
     """
 
     def __init__(self, x: Tensor, key: Any) -> None:

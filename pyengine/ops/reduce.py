@@ -90,7 +90,7 @@ def mean(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """
     x = _as_float(x)
     axes = _axes("mean", axis, x.ndim)
-    return record("mean", _engine.mean(x._array, axes, keepdims), (x,), (partial(_mean_vjp, x.shape, axes),))  # type: ignore[no-any-return]
+    return record("mean", _engine.mean(x._array, axes, keepdims), (x,), (partial(_mean_vjp, x.shape, axes),))
 
 
 def _mean_vjp(shape: tuple[int, ...], axes: tuple[int, ...], g: Tensor) -> Tensor:
@@ -157,7 +157,7 @@ def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
 def _extreme(op: str, x: Tensor, axis: Axis, keepdims: bool) -> Tensor:
     axes = _axes(op, axis, x.ndim)
     array = getattr(_engine, op)(x._array, axes, keepdims)
-    return record(op, array, (x,), (partial(_extreme_vjp, axes),), (x, OUTPUT))  # type: ignore[no-any-return]
+    return record(op, array, (x,), (partial(_extreme_vjp, axes),), (x, OUTPUT))
 
 
 def _extreme_vjp(axes: tuple[int, ...], g: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -241,7 +241,7 @@ def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor
     axes = _axes("logsumexp", axis, x.ndim)
     with no_grad():
         array = _engine.astype(_logsumexp(_wide(x), axes, keepdims)._array, x.dtype)
-    return record("logsumexp", array, (x,), (partial(_logsumexp_vjp, axes),), (x, OUTPUT))  # type: ignore[no-any-return]
+    return record("logsumexp", array, (x,), (partial(_logsumexp_vjp, axes),), (x, OUTPUT))
 
 
 def _logsumexp(x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:

@@ -70,7 +70,7 @@ def reshape(x: Any, /, shape: int | Sequence[int], *, copy: bool | None = None) 
         raise ValueError(f"reshape: a copy is needed: shape {x.shape}, strides {x.strides}, to {sizes}; copy=False forbids it")
     if copy and shared:
         array = _copied(array)
-    return record("reshape", array, (x,), (partial(_reshape_vjp, x.shape),))  # type: ignore[no-any-return]
+    return record("reshape", array, (x,), (partial(_reshape_vjp, x.shape),))
 
 
 def _reshape_vjp(shape: tuple[int, ...], g: Tensor) -> Tensor:
@@ -95,7 +95,7 @@ def permute_dims(x: Any, /, axes: Sequence[int]) -> Tensor:
     """Axis i of the result is axis ``axes[i]`` of x; a view. Gradient: the inverse permutation."""
     x = as_tensor(x)
     array = _engine.permute_dims(x._array, tuple(axes))
-    return record("permute_dims", array, (x,), (partial(_permute_vjp, tuple(axes)),))  # type: ignore[no-any-return]
+    return record("permute_dims", array, (x,), (partial(_permute_vjp, tuple(axes)),))
 
 
 def _permute_vjp(axes: tuple[int, ...], g: Tensor) -> Tensor:
@@ -156,7 +156,7 @@ def squeeze(x: Any, /, axis: Axis = None) -> Tensor:
 def broadcast_to(x: Any, /, shape: Sequence[int]) -> Tensor:
     """x stretched along axes of size 1 and new leading axes; a view with stride 0. Gradient: summed over them."""
     x = as_tensor(x)
-    return record("broadcast_to", _engine.broadcast_to(x._array, tuple(shape)), (x,), (_identity_vjp,))  # type: ignore[no-any-return]
+    return record("broadcast_to", _engine.broadcast_to(x._array, tuple(shape)), (x,), (_identity_vjp,))
 
 
 def _identity_vjp(g: Tensor) -> Tensor:
@@ -185,7 +185,7 @@ def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Tensor:
         tensors, axis = [reshape(t, (-1,)) for t in tensors], 0
     array = _engine.concat([t._array for t in tensors], axis)
     along = axis % len(array.shape)
-    return record("concat", array, tensors, partial(_concat_vjp, along, [t.shape[along] for t in tensors]))  # type: ignore[no-any-return]
+    return record("concat", array, tensors, partial(_concat_vjp, along, [t.shape[along] for t in tensors]))
 
 
 def _concat_vjp(axis: int, sizes: list[int], g: Tensor) -> tuple[Tensor, ...]:
@@ -307,7 +307,7 @@ def pad(x: Any, widths: Sequence[tuple[int, int]], /, *, value: float = 0.0) -> 
     if 0 not in kept:
         inner = _engine.slice(array, tuple(s[1] for s in spans), ones, kept)
         _engine.assign(inner, _engine.slice(x._array, tuple(s[0] for s in spans), ones, kept))
-    return record("pad", array, (x,), (partial(_pad_vjp, [(-low, -high) for low, high in widths]),))  # type: ignore[no-any-return]
+    return record("pad", array, (x,), (partial(_pad_vjp, [(-low, -high) for low, high in widths]),))
 
 
 def _pad_vjp(widths: list[tuple[int, int]], g: Tensor) -> Tensor:
@@ -323,7 +323,7 @@ def _copied(array: _engine.Array) -> _engine.Array:
 def copy(x: Any, /) -> Tensor:
     """A contiguous copy. Gradient: handed through."""
     x = as_tensor(x)
-    return record("copy", _copied(x._array), (x,), (_identity_vjp,))  # type: ignore[no-any-return]
+    return record("copy", _copied(x._array), (x,), (_identity_vjp,))
 
 
 def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: str | None = None) -> Tensor:
@@ -336,7 +336,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: str | None = No
     array = _engine.astype(x._array, target)
     if not (dtypes.is_floating(target) and dtypes.is_floating(x.dtype)):
         return Tensor(array)
-    return record("astype", array, (x,), (_identity_vjp,))  # type: ignore[no-any-return]
+    return record("astype", array, (x,), (_identity_vjp,))
 
 
 def to(x: Any, /, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Tensor:
