@@ -4,7 +4,7 @@
 //   B[b] (k, n) likewise;  C (batch, m, n) contiguous, overwritten, not aliased by A or B
 //   element types: all but boolean; A, B and C share one. float16 and bfloat16 accumulate in float32 and round once; integers wrap.
 //   m, n or batch 0: nothing is written; k 0: C is zero. NaN and Inf propagate as in plain sums.
-//   The order of summation depends on (m, n, k) and the level alone.
+//   The order of summation depends on (m, n, k), the strides and the level alone.
 #pragma once
 
 #include <cstddef>

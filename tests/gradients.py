@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 import pyengine as pe
-from pyengine import autograd
 
 Scalar = Callable[..., Any]
 Floats = npt.NDArray[np.float64]
@@ -52,7 +51,7 @@ def _check_and_differentiate(F: Scalar, points: Sequence[Floats], directions: Se
         total = pe.sum(value * 0.0)
         if not value.requires_grad:  # constant: F, or an earlier derivative, does not depend on the arrays any more
             return total
-        grads = autograd.pull_back([value], [pe.ones_like(value)], wanted=tensors, create_graph=True)
+        grads = pe.gradients(value, tensors, create_graph=True, allow_unused=True)
         for g, t, v in zip(grads, tensors, directions, strict=True):
             if g is not None:
                 assert g.shape == t.shape, f"{what}: gradient has shape {g.shape}, its input {t.shape}"

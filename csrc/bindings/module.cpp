@@ -28,6 +28,7 @@ PYBIND11_MODULE(_engine, m) {
     bindings::register_config(m);
     bindings::register_dlpack(m);
     bindings::register_elementwise(m);
+    bindings::register_linalg(m);
     bindings::register_reduce(m);
     bindings::register_shape(m);
 }

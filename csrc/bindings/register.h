@@ -9,6 +9,7 @@ void register_buffer_exporter(pybind11::module_& m);
 void register_config(pybind11::module_& m);
 void register_dlpack(pybind11::module_& m);
 void register_elementwise(pybind11::module_& m);
+void register_linalg(pybind11::module_& m);
 void register_reduce(pybind11::module_& m);
 void register_shape(pybind11::module_& m);
 

@@ -1,9 +1,9 @@
-// The heart of every matrix product on a CPU: packing, and a micro-kernel that keeps a tile of C in registers.
+// The heart of every matrix product on a CPU: a micro-kernel that keeps a tile of C in registers.
 //
 //     C (rows, cols) = A (rows, k) B (k, cols)          rows <= Tile<T>::rows, cols <= Tile<T>::cols, T float or double
 //
-//   A panel  element (i, p) at a[i * a_row + p * a_col]: any strides. pack_a lays it out as a[p * rows + i], which is read in one stream.
-//   B panel  element (p, j) at b[p * b_row + j]: columns adjacent. Whole vectors are read, so row p must be readable up to
+//   A panel  element (i, p) at a[i * a_row + p * a_col]: any strides. pack_a (gemm_pack.h) lays it out as a[p * rows + i], which is read in
+//   one stream. B panel  element (p, j) at b[p * b_row + j]: columns adjacent. Whole vectors are read, so row p must be readable up to
 //            padded_cols<T>(cols); pack_b lays it out as b[p * padded + j] and fills the rest with zeros, which are never stored.
 //   C tile   element (i, j) at c[i * c_row + j]; overwritten, or added to where `accumulate`. Nothing outside (rows, cols) is touched.
 //
@@ -16,6 +16,7 @@
 
 #include <cstdint>
 
+#include "kernels/cpu/gemm_pack.h"
 #include "kernels/cpu/simd.h"
 
 namespace pyengine::kernels {
@@ -27,34 +28,6 @@ struct Tile {
     static constexpr int vectors = level == Isa::neon ? 3 : 2;
     static constexpr std::int64_t cols = vectors * lanes<T>;
 };
-
-template <typename T>
-constexpr std::int64_t padded_cols(std::int64_t cols) {
-    return (cols + lanes<T> - 1) / lanes<T> * lanes<T>;
-}
-
-/// What an element is multiplied as: the 16-bit floats in float.
-inline float widened(float x) { return x; }
-inline double widened(double x) { return x; }
-inline float widened(bfloat16 x) { return to_float(x); }
-inline float widened(float16 x) { return to_float(x); }
-
-/// packed[p * rows + i] = a[i * a_row + p * a_col].
-template <typename T, typename E>
-void pack_a(T* packed, const E* a, std::int64_t a_row, std::int64_t a_col, std::int64_t rows, std::int64_t k) {
-    for (std::int64_t p = 0; p < k; ++p)
-        for (std::int64_t i = 0; i < rows; ++i) packed[p * rows + i] = widened(a[i * a_row + p * a_col]);
-}
-
-/// packed[p * padded_cols<T>(cols) + j] = b[p * b_row + j * b_col], zeros behind column `cols`.
-template <typename T, typename E>
-void pack_b(T* packed, const E* b, std::int64_t b_row, std::int64_t b_col, std::int64_t k, std::int64_t cols) {
-    const std::int64_t padded = padded_cols<T>(cols);
-    for (std::int64_t p = 0; p < k; ++p) {
-        for (std::int64_t j = 0; j < cols; ++j) packed[p * padded + j] = widened(b[p * b_row + j * b_col]);
-        for (std::int64_t j = cols; j < padded; ++j) packed[p * padded + j] = T{};
-    }
-}
 
 /// One tile, or the part of it that an edge leaves.
 template <typename T>
