@@ -2,7 +2,9 @@
 // one.
 #pragma once
 
+#include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "csrc/array.h"
@@ -41,5 +43,22 @@ Array permute_dims(const Array& x, const Dims& axes);
 Array slice(const Array& x, const Dims& starts, const Dims& steps, const Dims& sizes);  // on every axis; steps may be negative
 Array as_strided(const Array& x, Dims shape, Dims strides, std::int64_t offset);        // offset from x's first element
 Array concat(const std::vector<Array>& arrays, std::int64_t axis);
+
+// softmax.cpp
+Array softmax(const Array& x, std::int64_t axis);
+Array log_softmax(const Array& x, std::int64_t axis);
+Array softmax_backward(const Array& dy, const Array& y, std::int64_t axis);
+Array log_softmax_backward(const Array& dy, const Array& y, std::int64_t axis);
+
+// softmax_cross_entropy.cpp: logits (C,), (N, C) or (N, C, d1, ...); target of class indices (integers, without the class axis) or of
+// probabilities (like logits). One loss for each row, and the log of its sum of exponentials; float32 for 16-bit logits.
+struct CrossEntropyOptions {
+    std::optional<Array> weight;  // (C,)
+    std::int64_t ignore_index;
+    double label_smoothing;
+};
+std::pair<Array, Array> softmax_cross_entropy(const Array& logits, const Array& target, const CrossEntropyOptions& options);
+Array softmax_cross_entropy_backward(const Array& grad, const Array& logsumexp, const Array& logits, const Array& target,
+                                     const CrossEntropyOptions& options);
 
 }  // namespace pyengine::ops

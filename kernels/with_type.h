@@ -27,4 +27,15 @@ static inline decltype(auto) with_type(ElementType type, Call&& call) {
     }
 }
 
+/// The same for the four floating types.
+template <typename Call>
+static inline decltype(auto) with_float_type(ElementType type, Call&& call) {
+    switch (type) {
+        case ElementType::float16: return call.template operator()<float16>();
+        case ElementType::bfloat16: return call.template operator()<bfloat16>();
+        case ElementType::float32: return call.template operator()<float>();
+        default: return call.template operator()<double>();
+    }
+}
+
 }  // namespace pyengine::kernels

@@ -1,0 +1,45 @@
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "csrc/bindings/casters.h"
+#include "csrc/bindings/register.h"
+#include "csrc/ops.h"
+
+namespace py = pybind11;
+using namespace pyengine;
+
+namespace {
+
+void register_softmax(py::module_& m) {
+    m.def("softmax", &ops::softmax, py::arg("x"), py::arg("axis"), bindings::without_gil());
+    m.def("log_softmax", &ops::log_softmax, py::arg("x"), py::arg("axis"), bindings::without_gil());
+    m.def("softmax_backward", &ops::softmax_backward, py::arg("dy"), py::arg("y"), py::arg("axis"), bindings::without_gil());
+    m.def("log_softmax_backward", &ops::log_softmax_backward, py::arg("dy"), py::arg("y"), py::arg("axis"), bindings::without_gil());
+}
+
+void register_softmax_cross_entropy(py::module_& m) {
+    const auto options = [](const std::optional<Array>& weight, std::int64_t ignore_index, double label_smoothing) {
+        return ops::CrossEntropyOptions{weight, ignore_index, label_smoothing};
+    };
+    m.def(
+        "softmax_cross_entropy",
+        [=](const Array& logits, const Array& target, const std::optional<Array>& weight, std::int64_t ignore_index,
+            double label_smoothing) { return ops::softmax_cross_entropy(logits, target, options(weight, ignore_index, label_smoothing)); },
+        py::arg("logits"), py::arg("target"), py::arg("weight"), py::arg("ignore_index"), py::arg("label_smoothing"),
+        bindings::without_gil());
+    m.def(
+        "softmax_cross_entropy_backward",
+        [=](const Array& grad, const Array& logsumexp, const Array& logits, const Array& target, const std::optional<Array>& weight,
+            std::int64_t ignore_index, double label_smoothing) {
+            return ops::softmax_cross_entropy_backward(grad, logsumexp, logits, target, options(weight, ignore_index, label_smoothing));
+        },
+        py::arg("grad"), py::arg("logsumexp"), py::arg("logits"), py::arg("target"), py::arg("weight"), py::arg("ignore_index"),
+        py::arg("label_smoothing"), bindings::without_gil());
+}
+
+}  // namespace
+
+void bindings::register_nn(py::module_& m) {
+    register_softmax(m);
+    register_softmax_cross_entropy(m);
+}

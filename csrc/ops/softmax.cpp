@@ -1,0 +1,54 @@
+#include "kernels/softmax.h"
+
+#include "csrc/float_checks.h"
+#include "csrc/isa.h"
+#include "csrc/ops.h"
+
+namespace pyengine::ops {
+namespace {
+
+template <typename Call>
+Array forward(const char* op, const Array& x, std::int64_t axis, Call kernel) {
+    check_floating(op, "x", x);
+    axis = normalize_axis(op, axis, x.rank());
+    const Array from = contiguous(x), y(x.shape(), x.dtype());
+    const std::int64_t n = x.shape()[static_cast<std::size_t>(axis)];
+    const std::int64_t outer = count_between(x.shape(), 0, axis), inner = count_between(x.shape(), axis + 1, x.rank());
+    kernel(kernels::SoftmaxArgs{x.dtype(), outer, n, inner, from.raw(), y.raw()});
+    return y;
+}
+
+template <typename Call>
+Array backward(const char* op, const Array& dy, const Array& y, std::int64_t axis, Call kernel) {
+    check_floating(op, "y", y);
+    check_same_dtype(op, "dy", dy, "y", y);
+    check_same_shape(op, "dy", dy, "y", y);
+    axis = normalize_axis(op, axis, y.rank());
+    const Array result = contiguous(y), gradient = contiguous(dy), dx(y.shape(), y.dtype());
+    const std::int64_t n = y.shape()[static_cast<std::size_t>(axis)];
+    const std::int64_t outer = count_between(y.shape(), 0, axis), inner = count_between(y.shape(), axis + 1, y.rank());
+    kernel(kernels::SoftmaxBackwardArgs{y.dtype(), outer, n, inner, result.raw(), gradient.raw(), dx.raw()});
+    return dx;
+}
+
+}  // namespace
+
+Array softmax(const Array& x, std::int64_t axis) {
+    return forward("softmax", x, axis, [](const auto& args) { at_isa([&]<Isa level> { kernels::softmax<level>(args); }); });
+}
+
+Array log_softmax(const Array& x, std::int64_t axis) {
+    return forward("log_softmax", x, axis, [](const auto& args) { at_isa([&]<Isa level> { kernels::log_softmax<level>(args); }); });
+}
+
+Array softmax_backward(const Array& dy, const Array& y, std::int64_t axis) {
+    return backward("softmax_backward", dy, y, axis,
+                    [](const auto& args) { at_isa([&]<Isa level> { kernels::softmax_backward<level>(args); }); });
+}
+
+Array log_softmax_backward(const Array& dy, const Array& y, std::int64_t axis) {
+    return backward("log_softmax_backward", dy, y, axis,
+                    [](const auto& args) { at_isa([&]<Isa level> { kernels::log_softmax_backward<level>(args); }); });
+}
+
+}  // namespace pyengine::ops
