@@ -30,6 +30,7 @@ from pyengine.dtypes import (
 )
 from pyengine.dtypes import bool_ as bool
 from pyengine.ops import *
+from pyengine.serialization import load, load_metadata, save
 from pyengine.tensor import Tensor
 
 e, pi, inf, nan, newaxis = _math.e, _math.pi, _math.inf, _math.nan, None
