@@ -37,6 +37,19 @@ std::span<const char* const> reduce_names();  // in the order of the enumeration
 Array argmin(const Array& x, std::int64_t axis, bool keepdims);
 Array argmax(const Array& x, std::int64_t axis, bool keepdims);
 
+// optimizer_step.cpp: parameter and state are changed in place
+struct StepOptions {
+    double learning_rate, weight_decay;
+    bool maximize;
+};
+void sgd_step(const Array& parameter, const Array& gradient, const std::optional<Array>& momentum_buffer, const StepOptions& options,
+              double momentum, double dampening, bool nesterov);
+void adam_step(const Array& parameter, const Array& gradient, const Array& first_moment, const Array& second_moment,
+               const std::optional<Array>& max_second_moment, const StepOptions& options, double beta1, double beta2, double epsilon,
+               double bias_correction1, double bias_correction2, bool decoupled_weight_decay);
+void rmsprop_step(const Array& parameter, const Array& gradient, const Array& square_average, const std::optional<Array>& gradient_average,
+                  const std::optional<Array>& momentum_buffer, const StepOptions& options, double alpha, double epsilon, double momentum);
+
 // shape.cpp
 Array reshape(const Array& x, const Dims& shape);  // a view where the strides allow it, a copy otherwise; one size may be -1
 Array permute_dims(const Array& x, const Dims& axes);

@@ -31,5 +31,6 @@ PYBIND11_MODULE(_engine, m) {
     bindings::register_linalg(m);
     bindings::register_reduce(m);
     bindings::register_nn(m);
+    bindings::register_optim(m);
     bindings::register_shape(m);
 }
