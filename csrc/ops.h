@@ -10,12 +10,14 @@
 #include "csrc/array.h"
 #include "kernels/elementwise_binary.h"
 #include "kernels/elementwise_unary.h"
+#include "kernels/index.h"
 #include "kernels/reduce.h"
 
 namespace pyengine::ops {
 
 using kernels::BinaryOp;
 using kernels::ReduceOp;
+using kernels::ScatterOp;
 using kernels::UnaryOp;
 
 // elementwise.cpp: the operations are listed in kernels/elementwise_*.h. With `out` the result goes there, converted within its kind, and
@@ -27,6 +29,18 @@ void binary(BinaryOp op, const Array& a, const Array& b, const Array& out);
 Array where(const Array& condition, const Array& a, const Array& b);
 std::span<const char* const> unary_names();  // in the order of the enumeration
 std::span<const char* const> binary_names();
+
+// index.cpp: by arrays of integers, negative ones from the end; what writes, writes x in place, in the order of the indices
+Array index_get(const Array& x, const std::vector<Array>& indices, const Dims& axes);  // (index shape, other axes)
+void index_put(const Array& x, const std::vector<Array>& indices, const Dims& axes, const Array& values, bool accumulate);
+Array take(const Array& x, const Array& indices, std::int64_t axis);  // the indices' axes in the place of `axis`
+void index_update(ScatterOp how, const Array& x, const Array& indices, std::int64_t axis, const Array& values);  // to where take reads
+Array take_along_axis(const Array& x, const Array& indices, std::int64_t axis);
+void scatter(ScatterOp how, const Array& x, const Array& indices, std::int64_t axis,
+             const Array& values);                  // to where take_along_axis reads
+std::vector<Array> nonzero(const Array& x);         // one array of positions for each axis
+std::span<const char* const> index_update_names();  // in the order of the enumeration
+std::span<const char* const> scatter_names();
 
 // matmul.cpp
 Array matmul(const Array& a, const Array& b);

@@ -40,4 +40,21 @@ static inline To convert(From x) {
         return static_cast<To>(x);
 }
 
+/// a + b, modulo 2^bits for integers: in unsigned arithmetic, where overflow is defined.
+template <typename T>
+static inline T wrapping_add(T a, T b) {
+    if constexpr (is_real<T>)
+        return a + b;
+    else
+        return static_cast<T>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+
+template <typename T>
+static inline T wrapping_multiply(T a, T b) {
+    if constexpr (is_real<T>)
+        return a * b;
+    else
+        return static_cast<T>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
+}
+
 }  // namespace pyengine::kernels

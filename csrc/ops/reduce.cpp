@@ -1,9 +1,8 @@
 #include "kernels/reduce.h"
 
-#include <cstdlib>
-#include <numeric>
 #include <vector>
 
+#include "csrc/axis_group.h"
 #include "csrc/check.h"
 #include "csrc/isa.h"
 #include "csrc/ops.h"
@@ -18,43 +17,6 @@ static_assert(std::size(reduce_table) == static_cast<std::size_t>(ReduceOp::all)
 
 bool is_logical(ReduceOp op) { return op == ReduceOp::any || op == ReduceOp::all; }
 bool is_extreme(ReduceOp op) { return op == ReduceOp::min || op == ReduceOp::max; }
-
-/// Some of x's axes: sizes, strides in x and in the output, sorted by stride and merged.
-class AxisGroup {
-public:
-    void add(std::int64_t size, std::int64_t stride, std::int64_t out_stride) {
-        if (size != 1) axes_.push_back({size, stride, out_stride});
-    }
-
-    /// Large strides outside, so that memory is read in order; an axis joins the one inside it where both step evenly.
-    void merge() {
-        std::stable_sort(axes_.begin(), axes_.end(), [](const Axis& a, const Axis& b) { return std::abs(a.stride) > std::abs(b.stride); });
-        for (const Axis& axis : axes_) {
-            const std::size_t last = sizes_.size() - 1;
-            const bool joins =
-                !sizes_.empty() && strides_[last] == axis.stride * axis.size && out_strides_[last] == axis.out_stride * axis.size;
-            if (joins) {
-                sizes_[last] *= axis.size;
-                strides_[last] = axis.stride;
-                out_strides_[last] = axis.out_stride;
-            } else {
-                sizes_.push_back(axis.size);
-                strides_.push_back(axis.stride);
-                out_strides_.push_back(axis.out_stride);
-            }
-        }
-    }
-
-    kernels::Axes axes() const { return {static_cast<std::int64_t>(sizes_.size()), sizes_.data(), strides_.data()}; }
-    const std::int64_t* out_strides() const { return out_strides_.data(); }
-
-private:
-    struct Axis {
-        std::int64_t size, stride, out_stride;
-    };
-    std::vector<Axis> axes_;
-    std::vector<std::int64_t> sizes_, strides_, out_strides_;
-};
 
 std::vector<bool> axes_reduced(const char* op, const Array& x, const Dims& axes) {
     std::vector<bool> reduced(x.shape().size());
@@ -83,7 +45,9 @@ struct Split {
                 kept_axes.add(x.shape()[i], x.strides()[i], out_strides[i]);
             }
         }
+        kept_axes.sort_by_stride();
         kept_axes.merge();
+        reduced_axes.sort_by_stride();
         reduced_axes.merge();
     }
 

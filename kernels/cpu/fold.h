@@ -14,7 +14,10 @@ struct Sum {
     static constexpr A identity = A{0};
     template <typename V>
     static V combine(V a, V b) {
-        return a + b;
+        if constexpr (std::is_arithmetic_v<V>)
+            return wrapping_add(a, b);
+        else
+            return a + b;
     }
 };
 
@@ -23,7 +26,10 @@ struct Product {
     static constexpr A identity = A{1};
     template <typename V>
     static V combine(V a, V b) {
-        return a * b;
+        if constexpr (std::is_arithmetic_v<V>)
+            return wrapping_multiply(a, b);
+        else
+            return a * b;
     }
 };
 

@@ -19,7 +19,7 @@ A fold(const T* x, const Axes& reduced, A accumulator, Step step) {
 template <typename T>
 void sum(const ReduceArgs& args, const T* x, std::int64_t at) {
     using A = std::conditional_t<is_real<T>, double, Accumulator<T>>;
-    A total = fold(x, args.reduced, A{0}, [](A a, A b) { return a + b; });
+    A total = fold(x, args.reduced, A{0}, wrapping_add<A>);
     if (args.op == ReduceOp::mean) total /= static_cast<A>(count_of(args.reduced));
     static_cast<SumType<T>*>(args.out)[at] = convert<SumType<T>>(total);
 }
@@ -27,7 +27,7 @@ void sum(const ReduceArgs& args, const T* x, std::int64_t at) {
 template <typename T>
 void prod(const ReduceArgs& args, const T* x, std::int64_t at) {
     using A = std::conditional_t<is_real<T>, double, Accumulator<T>>;
-    const A total = fold(x, args.reduced, A{1}, [](A a, A b) { return a * b; });
+    const A total = fold(x, args.reduced, A{1}, wrapping_multiply<A>);
     static_cast<SumType<T>*>(args.out)[at] = convert<SumType<T>>(total);
 }
 

@@ -1,6 +1,7 @@
 """Every op, one family a file: its forward and its vjp side by side."""
 
 from pyengine.ops.cross_entropy import *
+from pyengine.ops.gather import *
 from pyengine.ops.index import *
 from pyengine.ops.reduce import *
 from pyengine.ops.shape import *
