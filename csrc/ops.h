@@ -3,11 +3,11 @@
 #pragma once
 
 #include <optional>
-#include <span>
 #include <utility>
 #include <vector>
 
 #include "csrc/array.h"
+#include "kernels/activation.h"
 #include "kernels/elementwise_binary.h"
 #include "kernels/elementwise_unary.h"
 #include "kernels/index.h"
@@ -15,20 +15,20 @@
 
 namespace pyengine::ops {
 
+using kernels::Activation;
 using kernels::BinaryOp;
 using kernels::ReduceOp;
 using kernels::ScatterOp;
 using kernels::UnaryOp;
 
-// elementwise.cpp: the operations are listed in kernels/elementwise_*.h. With `out` the result goes there, converted within its kind, and
-// one in-place change is counted; out may overlap the inputs.
-Array unary(UnaryOp op, const Array& x);
-void unary(UnaryOp op, const Array& x, const Array& out);
-Array binary(BinaryOp op, const Array& a, const Array& b);
-void binary(BinaryOp op, const Array& a, const Array& b, const Array& out);
+// elementwise.cpp: the operations are listed in kernels/; elementwise_types.cpp has their names and the dtypes they take. With `out` the
+// result is written there, converted within its kind, one in-place change is counted, and out is returned; it may overlap the inputs.
+Array unary(UnaryOp op, const Array& x, const Array* out = nullptr);
+Array binary(BinaryOp op, const Array& a, const Array& b, const Array* out = nullptr);
+Array activation(Activation f, const Array& x, const Array* out = nullptr);
+Array activation_backward(Activation f, const Array& g, const Array& saved);  // saved: f(x) or x, see kernels/activation.h
+Array clip(const Array& x, const Array& low, const Array& high, const Array* out = nullptr);
 Array where(const Array& condition, const Array& a, const Array& b);
-std::span<const char* const> unary_names();  // in the order of the enumeration
-std::span<const char* const> binary_names();
 
 // index.cpp: by arrays of integers, negative ones from the end; what writes, writes x in place, in the order of the indices
 Array index_get(const Array& x, const std::vector<Array>& indices, const Dims& axes);  // (index shape, other axes)

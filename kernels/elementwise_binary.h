@@ -1,8 +1,9 @@
 // binary: out = op(a, b), for one of the operations below.
 //
 //   a and b have one type; out has that type too, boolean for comparisons
-//   special values as the array API standard says for the function of that name
-//   integers wrap
+//   special values as the array API standard says for the function of that name; maximum and minimum of a NaN are NaN
+//   integers wrap. floor_divide and remainder by 0 give 0. pow to a negative exponent gives the power truncated: 0, but for bases 1 and -1;
+//   0 there, too. Shifts by a negative count, or by the width or more, move every bit out.
 //   booleans: add is or, multiply is and
 #pragma once
 
@@ -11,21 +12,42 @@
 namespace pyengine::kernels {
 
 enum class BinaryOp : std::uint8_t {
+    // numbers
     add,
     subtract,
     multiply,
+    floor_divide,
+    remainder,
+    pow,
+    // numbers and booleans
+    maximum,
+    minimum,
+    // floats
     divide,
+    atan2,
+    hypot,
+    copysign,
+    nextafter,
+    logaddexp,
+    // numbers and booleans to boolean
     equal,
     not_equal,
     less,
     less_equal,
     greater,
     greater_equal,
+    // booleans
+    logical_and,
+    logical_or,
+    logical_xor,
+    // integers and booleans
+    bitwise_and,
+    bitwise_or,
+    bitwise_xor,
+    // integers
+    bitwise_left_shift,
+    bitwise_right_shift,
 };
-
-/// Whether the operation means something for elements of `type`.
-template <Isa isa>
-bool has_binary(BinaryOp op, ElementType type);
 
 template <Isa isa>
 void binary(BinaryOp op, const ElementwiseArgs& args);

@@ -1,8 +1,10 @@
 // unary: out = op(x), for one of the operations below.
 //
-//   out has the type of x, boolean for isnan, isinf, isfinite, signbit, logical_not
+//   out has the type of x; boolean for isnan, isinf, isfinite, signbit
 //   special values as the array API standard says for the function of that name; NaN in, NaN out
-//   integers wrap; the negative of the least integer is itself
+//   integers wrap: abs and negative of the least integer are itself
+//   round goes to the nearest integer, ties to even; rsqrt(x) = 1 / sqrt(x)
+//   float32, and all types that compute in it: within 3 ulp
 #pragma once
 
 #include "kernels/elementwise.h"
@@ -10,15 +12,47 @@
 namespace pyengine::kernels {
 
 enum class UnaryOp : std::uint8_t {
+    // numbers
+    abs,
     negative,
-    exp,
-    log,
+    square,
+    sign,
+    // integers and booleans
+    bitwise_invert,
+    // booleans
+    logical_not,
+    // floats
     sqrt,
+    rsqrt,
+    reciprocal,
+    floor,
+    ceil,
+    round,
+    trunc,
+    exp,
+    expm1,
+    log,
+    log1p,
+    log2,
+    log10,
+    sin,
+    cos,
+    tan,
+    asin,
+    acos,
+    atan,
+    sinh,
+    cosh,
+    asinh,
+    acosh,
+    atanh,
+    erf,
+    // floats to boolean
+    isnan,
+    isinf,
+    isfinite,
+    signbit,
 };
-
-/// Whether the operation means something for elements of `type`.
-template <Isa isa>
-bool has_unary(UnaryOp op, ElementType type);
 
 template <Isa isa>
 void unary(UnaryOp op, const ElementwiseArgs& args);

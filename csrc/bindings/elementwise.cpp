@@ -3,28 +3,43 @@
 #include "csrc/bindings/casters.h"
 #include "csrc/bindings/register.h"
 #include "csrc/ops.h"
+#include "csrc/ops/elementwise_types.h"
 
 namespace py = pybind11;
 using namespace pyengine;
 
+namespace {
+
+py::arg_v out() { return py::arg("out") = py::none(); }
+
+void define(py::module_& m, const char* name, ops::UnaryOp op) {
+    m.def(name, [op](const Array& x, const Array* out) { return ops::unary(op, x, out); }, py::arg("x"), out(), bindings::without_gil());
+}
+
+void define(py::module_& m, const char* name, ops::BinaryOp op) {
+    const auto call = [op](const Array& a, const Array& b, const Array* out) { return ops::binary(op, a, b, out); };
+    m.def(name, call, py::arg("a"), py::arg("b"), out(), bindings::without_gil());
+}
+
+void define(py::module_& m, const std::string& name, ops::Activation f) {
+    const auto forward = [f](const Array& x, const Array* out) { return ops::activation(f, x, out); };
+    const auto backward = [f](const Array& g, const Array& saved) { return ops::activation_backward(f, g, saved); };
+    m.def(name.c_str(), forward, py::arg("x"), out(), bindings::without_gil());
+    m.def((name + "_backward").c_str(), backward, py::arg("g"), py::arg("saved"), bindings::without_gil());
+}
+
+template <typename Op>
+void define_all(py::module_& m, std::span<const ops::Operation> operations) {
+    for (std::size_t i = 0; i < operations.size(); ++i) define(m, operations[i].name, static_cast<Op>(i));
+}
+
+}  // namespace
+
 void bindings::register_elementwise(py::module_& m) {
-    const auto out = py::arg("out").none(true) = py::none();
-    for (std::size_t i = 0; i < ops::unary_names().size(); ++i) {
-        const auto unary = [op = static_cast<ops::UnaryOp>(i)](const Array& x, const Array* out) {
-            if (!out) return ops::unary(op, x);
-            ops::unary(op, x, *out);
-            return *out;
-        };
-        m.def(ops::unary_names()[i], unary, py::arg("x"), out, without_gil());
-    }
-    for (std::size_t i = 0; i < ops::binary_names().size(); ++i) {
-        const auto binary = [op = static_cast<ops::BinaryOp>(i)](const Array& a, const Array& b, const Array* out) {
-            if (!out) return ops::binary(op, a, b);
-            ops::binary(op, a, b, *out);
-            return *out;
-        };
-        m.def(ops::binary_names()[i], binary, py::arg("a"), py::arg("b"), out, without_gil());
-    }
+    define_all<ops::UnaryOp>(m, ops::unary_operations());
+    define_all<ops::BinaryOp>(m, ops::binary_operations());
+    define_all<ops::Activation>(m, ops::activation_operations());
+    m.def("clip", &ops::clip, py::arg("x"), py::arg("low"), py::arg("high"), out(), without_gil());
     m.def("where", &ops::where, py::arg("condition"), py::arg("a"), py::arg("b"), without_gil());
     m.def("copy", &copy, py::arg("x"), py::arg("dtype"), without_gil());
 }

@@ -1,139 +1,137 @@
+#include <optional>
+
 #include "csrc/check.h"
 #include "csrc/isa.h"
 #include "csrc/loop.h"
 #include "csrc/ops.h"
+#include "csrc/ops/elementwise_types.h"
+#include "kernels/clip.h"
 #include "kernels/where.h"
 
 namespace pyengine::ops {
 namespace {
 
-// In the order of the enumerations.
-constexpr const char* unary_table[] = {"negative", "exp", "log", "sqrt"};
-constexpr const char* binary_table[] = {"add",       "subtract", "multiply",   "divide",  "equal",
-                                        "not_equal", "less",     "less_equal", "greater", "greater_equal"};
-static_assert(std::size(unary_table) == static_cast<std::size_t>(UnaryOp::sqrt) + 1);
-static_assert(std::size(binary_table) == static_cast<std::size_t>(BinaryOp::greater_equal) + 1);
+/// x in a given dtype: itself, or a converted copy.
+class Operand {
+public:
+    Operand(const Array& x, DType dtype) {
+        if (x.dtype() != dtype) converted_.emplace(copy(x, dtype));
+        array_ = converted_ ? &*converted_ : &x;
+    }
+    Operand(const Operand&) = delete;
+    Operand& operator=(const Operand&) = delete;
+    const Array* get() const { return array_; }
 
-const char* name_of(UnaryOp op) { return unary_table[static_cast<int>(op)]; }
-const char* name_of(BinaryOp op) { return binary_table[static_cast<int>(op)]; }
-
-Array as_type(const Array& x, DType dtype) { return x.dtype() == dtype ? x : copy(x, dtype); }
-
-DType floating_type(DType dtype) { return is_floating(dtype) ? dtype : DType::float32; }
-
-// Which types ------------------------------------------------------------------------------------------------------------------------
-
-/// What an operation computes in, and what it results in.
-struct Types {
-    DType operands, result;
+private:
+    std::optional<Array> converted_;
+    const Array* array_;
 };
 
-Types types_of(UnaryOp op, DType x) {
-    switch (op) {
-        case UnaryOp::negative: return {x, x};
-        default: return {floating_type(x), floating_type(x)};
-    }
-}
+using Inputs = std::initializer_list<const Array*>;
 
-Types types_of(BinaryOp op, DType a, DType b) {
-    const DType common = promote(name_of(op), a, b);
-    switch (op) {
-        case BinaryOp::divide: return {floating_type(common), floating_type(common)};
-        case BinaryOp::equal:
-        case BinaryOp::not_equal:
-        case BinaryOp::less:
-        case BinaryOp::less_equal:
-        case BinaryOp::greater:
-        case BinaryOp::greater_equal: return {common, DType::boolean};
-        default: return {common, common};
-    }
-}
-
-const char* rule_of(UnaryOp) { return "the operation is not defined for it, convert first"; }
-
-const char* rule_of(BinaryOp op) {
-    return op == BinaryOp::subtract ? "use logical_xor for booleans, or convert first"
-                                    : "the operation is not defined for it, convert first";
-}
-
-template <typename Op>
-void require(bool supported, Op op, DType dtype) {
-    if (!supported) fail_type(name_of(op), ": dtype not supported: ", dtype, "; ", rule_of(op));
-}
-
-// Into a given output ----------------------------------------------------------------------------------------------------------------
-
-void check_out(const char* op, const Array& out, const Dims& shape, DType result) {
-    check_writable(op, out);
-    if (kind_of(result) > kind_of(out.dtype()))
-        fail_type(op, ": the output cannot hold the result: output ", out.dtype(), ", result ", result, "; its kind must not be lower");
-    if (!(broadcast_shapes(op, shape, out.shape()) == out.shape()))
-        fail_value(op, ": the output does not have the result's shape: output ", out.shape(), ", result ", shape,
+void check_out(const char* op, const Array* out, const Dims& shape, DType result) {
+    if (!out) return;
+    check_writable(op, *out);
+    if (kind_of(result) > kind_of(out->dtype()))
+        fail_type(op, ": the output cannot hold the result: output ", out->dtype(), ", result ", result, "; its kind must not be lower");
+    if (!(broadcast_shapes(op, shape, out->shape()) == out->shape()))
+        fail_value(op, ": the output does not have the result's shape: output ", out->shape(), ", result ", shape,
                    "; broadcasting stretches inputs only");
 }
 
-/// x, or a copy where writing out element by element would change what is still to be read.
-Array apart_from(const Array& x, const Array& out) {
-    const bool in_step = x.raw() == out.raw() && x.dtype() == out.dtype() && x.shape() == out.shape() && x.strides() == out.strides();
-    return in_step || !may_overlap(out, x) ? x : copy(x, x.dtype());
+/// Whether writing out element by element leaves every input as it was until it is read.
+bool can_write_directly(const Array& out, Inputs inputs) {
+    return std::all_of(inputs.begin(), inputs.end(), [&](const Array* x) {
+        const bool in_step =
+            x->raw() == out.raw() && x->dtype() == out.dtype() && x->shape() == out.shape() && x->strides() == out.strides();
+        return in_step || !may_overlap(out, *x);
+    });
+}
+
+template <typename Kernel>
+void run(const char* op, const Array& out, Inputs inputs, Kernel kernel) {
+    const Loop loop(op, out, inputs);
+    at_isa([&]<Isa level> { kernel.template operator()<level>(loop.args()); });
+}
+
+/// The kernel's result in a new array, or in `out` if there is one.
+template <typename Kernel>
+Array compute(const char* op, const Dims& shape, DType result, const Array* out, Inputs inputs, Kernel kernel) {
+    if (out && out->dtype() == result && can_write_directly(*out, inputs)) {
+        run(op, *out, inputs, kernel);
+        out->storage()->bump_version();
+        return *out;
+    }
+    Array fresh(shape, result);
+    run(op, fresh, inputs, kernel);
+    if (!out) return fresh;
+    assign(*out, fresh);
+    return *out;
+}
+
+template <typename Op>
+const Operation& at(std::span<const Operation> operations, Op op) {
+    return operations[static_cast<std::size_t>(op)];
 }
 
 }  // namespace
 
-Array unary(UnaryOp op, const Array& x) {
-    const Types types = types_of(op, x.dtype());
-    require(at_isa([&]<Isa level> { return kernels::has_unary<level>(op, types.operands); }), op, x.dtype());
-    const Array operand = as_type(x, types.operands);
-    const Array out(x.shape(), types.result);
-    const Loop loop(name_of(op), out, {&operand});
-    at_isa([&]<Isa level> { kernels::unary<level>(op, loop.args()); });
-    return out;
+Array unary(UnaryOp op, const Array& x, const Array* out) {
+    const Operation& operation = at(unary_operations(), op);
+    const Types types = types_of(operation, x.dtype());
+    check_out(operation.name, out, x.shape(), types.result);
+    if (operation.takes == Takes::rounding && !is_floating(x.dtype())) return out ? (assign(*out, x), *out) : copy(x, x.dtype());
+    const Operand operand(x, types.operands);
+    return compute(operation.name, x.shape(), types.result, out, {operand.get()},
+                   [op]<Isa level>(const auto& args) { kernels::unary<level>(op, args); });
 }
 
-void unary(UnaryOp op, const Array& x, const Array& out) {
-    const Types types = types_of(op, x.dtype());
-    require(at_isa([&]<Isa level> { return kernels::has_unary<level>(op, types.operands); }), op, x.dtype());
-    check_out(name_of(op), out, x.shape(), types.result);
-    if (types.result != out.dtype()) return assign(out, unary(op, x));
-    const Array operand = apart_from(as_type(x, types.operands), out);
-    const Loop loop(name_of(op), out, {&operand});
-    at_isa([&]<Isa level> { kernels::unary<level>(op, loop.args()); });
-    out.storage()->bump_version();
+Array binary(BinaryOp op, const Array& a, const Array& b, const Array* out) {
+    const Operation& operation = at(binary_operations(), op);
+    const DType common = operation.takes == Takes::booleans ? DType::boolean : promote(operation.name, a.dtype(), b.dtype());
+    const Types types = types_of(operation, common);
+    const Dims shape = broadcast_shapes(operation.name, a.shape(), b.shape());
+    check_out(operation.name, out, shape, types.result);
+    const Operand left(a, types.operands), right(b, types.operands);
+    return compute(operation.name, shape, types.result, out, {left.get(), right.get()},
+                   [op]<Isa level>(const auto& args) { kernels::binary<level>(op, args); });
 }
 
-Array binary(BinaryOp op, const Array& a, const Array& b) {
-    const Types types = types_of(op, a.dtype(), b.dtype());
-    require(at_isa([&]<Isa level> { return kernels::has_binary<level>(op, types.operands); }), op, types.operands);
-    const Array left = as_type(a, types.operands), right = as_type(b, types.operands);
-    const Array out(broadcast_shapes(name_of(op), a.shape(), b.shape()), types.result);
-    const Loop loop(name_of(op), out, {&left, &right});
-    at_isa([&]<Isa level> { kernels::binary<level>(op, loop.args()); });
-    return out;
+Array activation(Activation f, const Array& x, const Array* out) {
+    const Operation& operation = at(activation_operations(), f);
+    const Types types = types_of(operation, x.dtype());
+    check_out(operation.name, out, x.shape(), types.result);
+    const Operand operand(x, types.operands);
+    return compute(operation.name, x.shape(), types.result, out, {operand.get()},
+                   [f]<Isa level>(const auto& args) { kernels::activation<level>(f, args); });
 }
 
-void binary(BinaryOp op, const Array& a, const Array& b, const Array& out) {
-    const Types types = types_of(op, a.dtype(), b.dtype());
-    require(at_isa([&]<Isa level> { return kernels::has_binary<level>(op, types.operands); }), op, types.operands);
-    check_out(name_of(op), out, broadcast_shapes(name_of(op), a.shape(), b.shape()), types.result);
-    if (types.result != out.dtype()) return assign(out, binary(op, a, b));
-    const Array left = apart_from(as_type(a, types.operands), out), right = apart_from(as_type(b, types.operands), out);
-    const Loop loop(name_of(op), out, {&left, &right});
-    at_isa([&]<Isa level> { kernels::binary<level>(op, loop.args()); });
-    out.storage()->bump_version();
+Array activation_backward(Activation f, const Array& g, const Array& saved) {
+    const char* op = at(activation_operations(), f).name;
+    const DType dtype = promote(op, g.dtype(), saved.dtype());
+    if (!is_floating(dtype)) fail_type(op, ": gradient is not floating: ", dtype, "; only floats have gradients");
+    const Dims shape = broadcast_shapes(op, g.shape(), saved.shape());
+    const Operand left(g, dtype), right(saved, dtype);
+    return compute(op, shape, dtype, nullptr, {left.get(), right.get()},
+                   [f]<Isa level>(const auto& args) { kernels::activation_backward<level>(f, args); });
 }
 
 Array where(const Array& condition, const Array& a, const Array& b) {
     const DType dtype = promote("where", a.dtype(), b.dtype());
-    if (condition.dtype() != DType::boolean) fail_type("where: condition is not boolean: ", condition.dtype(), "; compare it with 0");
+    if (condition.dtype() != DType::boolean) fail_type("where: condition is not boolean: ", condition.dtype(), "; compare it with 0 first");
     const Dims shape = broadcast_shapes("where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));
-    const Array left = as_type(a, dtype), right = as_type(b, dtype);
-    const Array out(shape, dtype);
-    const Loop loop("where", out, {&condition, &left, &right});
-    at_isa([&]<Isa level> { kernels::where<level>(loop.args()); });
-    return out;
+    const Operand left(a, dtype), right(b, dtype);
+    return compute("where", shape, dtype, nullptr, {&condition, left.get(), right.get()},
+                   []<Isa level>(const auto& args) { kernels::where<level>(args); });
 }
 
-std::span<const char* const> unary_names() { return unary_table; }
-std::span<const char* const> binary_names() { return binary_table; }
+Array clip(const Array& x, const Array& low, const Array& high, const Array* out) {
+    const DType dtype = promote("clip", x.dtype(), promote("clip", low.dtype(), high.dtype()));
+    const Dims shape = broadcast_shapes("clip", x.shape(), broadcast_shapes("clip", low.shape(), high.shape()));
+    check_out("clip", out, shape, dtype);
+    const Operand value(x, dtype), least(low, dtype), most(high, dtype);
+    return compute("clip", shape, dtype, out, {value.get(), least.get(), most.get()},
+                   []<Isa level>(const auto& args) { kernels::clip<level>(args); });
+}
 
 }  // namespace pyengine::ops

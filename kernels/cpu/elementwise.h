@@ -240,5 +240,15 @@ void run_unary_vector(std::int64_t n, void* out, const void* const* in) {
     if (i < n) store_partial(y + i, Op::template apply<T>(load_partial(x + i, n - i, T{1})), n - i);
 }
 
+template <typename Op, typename T>
+void run_binary_vector(std::int64_t n, void* out, const void* const* in) {
+    const T* a = static_cast<const T*>(in[0]);
+    const T* b = static_cast<const T*>(in[1]);
+    T* y = static_cast<T*>(out);
+    std::int64_t i = 0;
+    for (; i + lanes<T> <= n; i += lanes<T>) store(y + i, Op::template apply<T>(load(a + i), load(b + i)));
+    if (i < n) store_partial(y + i, Op::template apply<T>(load_partial(a + i, n - i, T{1}), load_partial(b + i, n - i, T{1})), n - i);
+}
+
 }  // namespace
 }  // namespace pyengine::kernels
