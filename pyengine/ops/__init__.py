@@ -1,6 +1,10 @@
 """Every op, one family a file: its forward and its vjp side by side."""
 
+from pyengine.ops.activations import *
+from pyengine.ops.comparison import *
 from pyengine.ops.cross_entropy import *
+from pyengine.ops.elementwise import *
+from pyengine.ops.functions import *
 from pyengine.ops.gather import *
 from pyengine.ops.index import *
 from pyengine.ops.reduce import *

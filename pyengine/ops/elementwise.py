@@ -1,0 +1,286 @@
+"""Arithmetic, element by element, under NumPy's broadcasting.
+
+Dtypes promote as the array API standard has it within a kind, as PyTorch has it across kinds; Python scalars are weakly typed. Integers
+wrap. float16 and bfloat16 compute in float32 and round once; +, -, *, / and sqrt are correctly rounded. Special values are those of the
+standard. ValueError if shapes do not broadcast, TypeError where an op is not defined for a dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pyengine import _engine, creation, dtypes, ops
+from pyengine.autograd import OUTPUT, record
+from pyengine.tensor import Tensor, as_tensor, coerce
+
+__all__ = [
+    "abs",
+    "add",
+    "ceil",
+    "clip",
+    "copysign",
+    "divide",
+    "floor",
+    "floor_divide",
+    "maximum",
+    "minimum",
+    "multiply",
+    "negative",
+    "nextafter",
+    "positive",
+    "pow",
+    "reciprocal",
+    "remainder",
+    "round",
+    "rsqrt",
+    "sign",
+    "sqrt",
+    "square",
+    "subtract",
+    "trunc",
+    "where",
+]
+
+Vjp = Callable[..., Tensor]
+
+
+def of_input(name: str, x: Any, vjp: Vjp) -> Tensor:
+    """The engine's unary op ``name``; its gradient is ``vjp(g, x)``."""
+    x = as_tensor(x)
+    result: Tensor = record(name, getattr(_engine, name)(x._array), (x,), (vjp,), (x,))
+    return result
+
+
+def of_output(name: str, x: Any, vjp: Vjp) -> Tensor:
+    """The engine's unary op ``name``; its gradient is ``vjp(g, y)``, y the result."""
+    x = as_tensor(x)
+    result: Tensor = record(name, getattr(_engine, name)(x._array), (x,), (vjp,), (OUTPUT,))
+    return result
+
+
+def of_two(name: str, a: Any, b: Any, a_vjp: Vjp, b_vjp: Vjp) -> Tensor:
+    """The engine's binary op ``name``; its gradients are ``a_vjp(g, a, b)`` and ``b_vjp(g, a, b)``."""
+    a, b = coerce(a, b)
+    result: Tensor = record(name, getattr(_engine, name)(a._array, b._array), (a, b), (a_vjp, b_vjp), (a, b))
+    return result
+
+
+def zero_gradient(g: Tensor, *_: Tensor) -> Tensor:
+    """For steps: the derivative is 0 wherever it exists."""
+    return creation.zeros_like(g)
+
+
+# Sums and products --------------------------------------------------------------------------------------------------------------------
+
+
+def add(x1: Any, x2: Any, /) -> Tensor:
+    """``x1 + x2``; of booleans their or. Gradients: g, g."""
+    a, b = coerce(x1, x2)
+    result: Tensor = record("add", _engine.add(a._array, b._array), (a, b), (lambda g: g, lambda g: g))
+    return result
+
+
+def subtract(x1: Any, x2: Any, /) -> Tensor:
+    """``x1 - x2``. Gradients: g, -g. TypeError for booleans."""
+    a, b = coerce(x1, x2)
+    result: Tensor = record("subtract", _engine.subtract(a._array, b._array), (a, b), (lambda g: g, negative))
+    return result
+
+
+def multiply(x1: Any, x2: Any, /) -> Tensor:
+    """``x1 x2``; of booleans their and. Gradients: ``g x2``, ``g x1``."""
+    return of_two("multiply", x1, x2, lambda g, a, b: multiply(g, b), lambda g, a, b: multiply(g, a))
+
+
+def divide(x1: Any, x2: Any, /) -> Tensor:
+    """``x1 / x2``; integers as float32. Gradients: ``g / x2``, ``-g x1 / x2^2``."""
+    return of_two("divide", x1, x2, lambda g, a, b: divide(g, b), lambda g, a, b: negative(divide(multiply(g, divide(a, b)), b)))
+
+
+def floor_divide(x1: Any, x2: Any, /) -> Tensor:
+    """``floor(x1 / x2)``; integers by 0 give 0. Gradients: 0. TypeError for booleans."""
+    return of_two("floor_divide", x1, x2, zero_gradient, zero_gradient)
+
+
+def remainder(x1: Any, x2: Any, /) -> Tensor:
+    """``x1 - x2 floor(x1 / x2)``, with the sign of x2; integers by 0 give 0. Gradients: ``g``, ``-g floor(x1 / x2)``. TypeError for booleans."""
+    return of_two("remainder", x1, x2, lambda g, a, b: g, lambda g, a, b: negative(multiply(g, floor_divide(a, b))))
+
+
+def negative(x: Any, /) -> Tensor:
+    """``-x``. Gradient: -g. TypeError for booleans."""
+    x = as_tensor(x)
+    result: Tensor = record("negative", _engine.negative(x._array), (x,), (negative,))
+    return result
+
+
+def positive(x: Any, /) -> Tensor:
+    """``+x``: a copy. Gradient: g. TypeError for booleans."""
+    x = as_tensor(x)
+    if x.dtype is dtypes.bool_:
+        raise TypeError("positive: dtype not supported: bool; must be an integer or a float")
+    return ops.copy(x)
+
+
+# Powers -------------------------------------------------------------------------------------------------------------------------------
+
+
+def square(x: Any, /) -> Tensor:
+    """``x^2``. Gradient: ``2 g x``. TypeError for booleans."""
+    return of_input("square", x, lambda g, x: multiply(g, multiply(x, 2)))
+
+
+def pow(x1: Any, x2: Any, /) -> Tensor:
+    """``x1^x2``.
+
+    Integers to a negative power are truncated: 0 for all bases but 1 and -1. Gradients: ``g x2 x1^(x2 - 1)``, 0 where x2 is 0; and
+    ``g x1^x2 log(x1)``, 0 where x1 is 0 and x2 is not negative, NaN for negative x1. TypeError for booleans.
+    """
+    if isinstance(x2, int | float) and not isinstance(x2, bool):
+        return _power(as_tensor(x1), x2)
+    return of_two("pow", x1, x2, _pow_base_vjp, _pow_exponent_vjp)
+
+
+def _power(x: Tensor, n: int | float) -> Tensor:
+    """A constant power, whose derivative has no edge cases."""
+    if n == 2 and (isinstance(n, int) or dtypes.is_floating(x.dtype)):
+        return square(x)
+    exponent = coerce(x, n)[1]
+
+    def vjp(g: Tensor, x: Tensor) -> Tensor:
+        return zero_gradient(g) if n == 0 else multiply(g, multiply(_power(x, n - 1), n))
+
+    result: Tensor = record("pow", _engine.pow(x._array, exponent._array), (x,), (vjp,), (x,))
+    return result
+
+
+def _pow_base_vjp(g: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    return multiply(g, where(ops.equal(b, 0), 0.0, multiply(b, pow(a, subtract(b, 1)))))
+
+
+def _pow_exponent_vjp(g: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    no_slope = ops.logical_and(ops.equal(a, 0), ops.greater_equal(b, 0))
+    return multiply(g, multiply(pow(a, b), ops.log(where(no_slope, 1.0, a))))
+
+
+def sqrt(x: Any, /) -> Tensor:
+    """The square root; NaN for negative x. Gradient: ``g / (2 sqrt(x))``, infinite at 0."""
+    return of_output("sqrt", x, lambda g, y: divide(g, multiply(y, 2)))
+
+
+def rsqrt(x: Any, /) -> Tensor:
+    """``1 / sqrt(x)``; within 2 ulp. Gradient: ``-g / (2 x sqrt(x))``."""
+    return of_output("rsqrt", x, lambda g, y: multiply(g, multiply(multiply(square(y), y), -0.5)))
+
+
+def reciprocal(x: Any, /) -> Tensor:
+    """``1 / x``; integers as float32. Gradient: ``-g / x^2``."""
+    return of_output("reciprocal", x, lambda g, y: negative(multiply(g, square(y))))
+
+
+# Sign and rounding --------------------------------------------------------------------------------------------------------------------
+
+
+def abs(x: Any, /) -> Tensor:
+    """``|x|``; of the least integer itself. Gradient: ``g sign(x)``, 0 at 0. TypeError for booleans."""
+    return of_input("abs", x, lambda g, x: multiply(g, sign(x)))
+
+
+def sign(x: Any, /) -> Tensor:
+    """1, 0 or -1; NaN of NaN. Gradient: 0. TypeError for booleans."""
+    return of_input("sign", x, zero_gradient)
+
+
+def copysign(x1: Any, x2: Any, /) -> Tensor:
+    """``|x1|`` with the sign of x2, that of -0.0 included; integers as float32. Gradients: g or -g, 0 where x1 is 0; and 0."""
+    return of_two("copysign", x1, x2, lambda g, a, b: multiply(g, multiply(sign(a), copysign(1.0, b))), zero_gradient)
+
+
+def nextafter(x1: Any, x2: Any, /) -> Tensor:
+    """The number next to x1 in the direction of x2, in their common dtype. Not differentiable. TypeError unless floating."""
+    a, b = coerce(x1, x2)
+    return Tensor(_engine.nextafter(a._array, b._array))
+
+
+def floor(x: Any, /) -> Tensor:
+    """The greatest integer not above x, in x's dtype. Gradient: 0. TypeError for booleans."""
+    return of_input("floor", x, zero_gradient)
+
+
+def ceil(x: Any, /) -> Tensor:
+    """The least integer not below x, in x's dtype. Gradient: 0. TypeError for booleans."""
+    return of_input("ceil", x, zero_gradient)
+
+
+def trunc(x: Any, /) -> Tensor:
+    """The integer next to x towards 0, in x's dtype. Gradient: 0. TypeError for booleans."""
+    return of_input("trunc", x, zero_gradient)
+
+
+def round(x: Any, /) -> Tensor:
+    """The nearest integer, ties to even, in x's dtype. Gradient: 0. TypeError for booleans."""
+    return of_input("round", x, zero_gradient)
+
+
+# Selection ----------------------------------------------------------------------------------------------------------------------------
+
+
+def maximum(x1: Any, x2: Any, /) -> Tensor:
+    """The greater of the two; NaN if either is. Gradients: g to the greater, halves to both where they are equal."""
+    return of_two("maximum", x1, x2, lambda g, a, b: _share(g, a, ops.less(a, b), b), lambda g, a, b: _share(g, b, ops.less(b, a), a))
+
+
+def minimum(x1: Any, x2: Any, /) -> Tensor:
+    """The lesser of the two; NaN if either is. Gradients: g to the lesser, halves to both where they are equal."""
+    return of_two("minimum", x1, x2, lambda g, a, b: _share(g, a, ops.less(b, a), b), lambda g, a, b: _share(g, b, ops.less(a, b), a))
+
+
+def _share(g: Tensor, x: Tensor, lost: Tensor, other: Tensor) -> Tensor:
+    return where(lost, 0.0, where(ops.equal(x, other), multiply(g, 0.5), g))
+
+
+def clip(x: Any, /, min: Any = None, max: Any = None) -> Tensor:
+    """``min(max(x, lower), upper)``; a bound of None is no bound. Where the bounds are crossed, the upper one wins; NaN in any gives NaN.
+
+    Gradients: g to x within the bounds, both included; to the lower bound where x is below it; to the upper where it decides.
+    """
+    x = as_tensor(x)
+    if min is None and max is None:
+        return ops.copy(x)
+    low = _unbounded(x, -1) if min is None else coerce(x, min)[1]
+    high = _unbounded(x, 1) if max is None else coerce(x, max)[1]
+    array = _engine.clip(x._array, low._array, high._array)
+    result: Tensor = record("clip", array, (x, low, high), (_clip_vjp, _clip_low_vjp, _clip_high_vjp), (x, low, high))
+    return result
+
+
+def _unbounded(x: Tensor, sign: int) -> Tensor:
+    if dtypes.is_floating(x.dtype):
+        return coerce(x, sign * float("inf"))[1]
+    if x.dtype is dtypes.bool_:
+        return coerce(x, sign > 0)[1]
+    info = dtypes.iinfo(x.dtype)
+    return coerce(x, info.max if sign > 0 else info.min)[1]
+
+
+def _clip_vjp(g: Tensor, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    return where(ops.logical_or(ops.less(x, low), ops.greater(x, high)), 0.0, g)
+
+
+def _clip_low_vjp(g: Tensor, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    return where(ops.logical_and(ops.less(x, low), ops.less(low, high)), g, 0.0)
+
+
+def _clip_high_vjp(g: Tensor, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    return where(ops.logical_or(ops.greater(x, high), ops.logical_and(ops.less(x, low), ops.greater_equal(low, high))), g, 0.0)
+
+
+def where(condition: Any, x1: Any, x2: Any, /) -> Tensor:
+    """x1 where the condition holds, x2 elsewhere. Gradients: g there, 0 elsewhere. TypeError unless the condition is boolean."""
+    condition = as_tensor(condition)
+    a, b = coerce(x1, x2)
+    array = _engine.where(condition._array, a._array, b._array)
+    vjps = (lambda g, c: where(c, g, 0.0), lambda g, c: where(c, 0.0, g))
+    result: Tensor = record("where", array, (a, b), vjps, (condition,))
+    return result
