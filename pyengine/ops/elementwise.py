@@ -104,7 +104,10 @@ def floor_divide(x1: Any, x2: Any, /) -> Tensor:
 
 
 def remainder(x1: Any, x2: Any, /) -> Tensor:
-    """``x1 - x2 floor(x1 / x2)``, with the sign of x2; integers by 0 give 0. Gradients: ``g``, ``-g floor(x1 / x2)``. TypeError for booleans."""
+    """``x1 - x2 floor(x1 / x2)``, with the sign of x2; integers by 0 give 0. TypeError for booleans.
+
+    Gradients: ``g``, ``-g floor(x1 / x2)``.
+    """
     return of_two("remainder", x1, x2, lambda g, a, b: g, lambda g, a, b: negative(multiply(g, floor_divide(a, b))))
 
 

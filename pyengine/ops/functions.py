@@ -1,7 +1,7 @@
 """Exponentials, logarithms, trigonometric and hyperbolic functions, element by element.
 
-Integers and booleans are taken as float32, float16 and bfloat16 compute in float32 and round once. Within 3 ulp. Special values are those of
-the array API standard.
+Integers and booleans are taken as float32, float16 and bfloat16 compute in float32 and round once. Within 3 ulp. Special values are those
+of the array API standard.
 """
 
 from __future__ import annotations
@@ -72,7 +72,13 @@ def log10(x: Any, /) -> Tensor:
 
 def logaddexp(x1: Any, x2: Any, /) -> Tensor:
     """``log(e^x1 + e^x2)``, without overflow. Gradients: ``g sigmoid(x1 - x2)``, ``g sigmoid(x2 - x1)``."""
-    return of_two("logaddexp", x1, x2, lambda g, a, b: multiply(g, sigmoid(subtract(a, b))), lambda g, a, b: multiply(g, sigmoid(subtract(b, a))))
+    return of_two(
+        "logaddexp",
+        x1,
+        x2,
+        lambda g, a, b: multiply(g, sigmoid(subtract(a, b))),
+        lambda g, a, b: multiply(g, sigmoid(subtract(b, a))),
+    )
 
 
 # Trigonometric functions, in radians --------------------------------------------------------------------------------------------------
