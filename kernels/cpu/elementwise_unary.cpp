@@ -36,7 +36,7 @@ struct Square {
 struct Sign {
     template <typename T>
     static T apply(T x) {
-        return x > T{0} ? T{1} : x < T{0} ? static_cast<T>(-1) : x;  // 0 and NaN stay
+        return x > T{0} ? T{1} : x < T{0} ? static_cast<T>(-1) : x == T{0} ? T{0} : x;  // NaN stays
     }
 };
 

@@ -9,6 +9,11 @@ std::uint64_t magnitude(std::uint64_t x) { return x; }
 std::uint64_t magnitude(std::int64_t x) { return x < 0 ? -wrapping(x) : wrapping(x); }
 double magnitude(double x) { return std::fabs(x); }
 
+template <typename T>
+T sign(T x) {
+    return x > 0 ? T{1} : x < 0 ? static_cast<T>(-1) : x == 0 ? T{0} : x;  // NaN stays
+}
+
 using Function = double (*)(double);
 
 void apply_floating(const ElementwiseArgs& args, Function f) { apply_unary<double>(args, f); }
