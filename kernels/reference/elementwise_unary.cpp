@@ -26,8 +26,7 @@ void unary<Isa::reference>(UnaryOp op, const ElementwiseArgs& args) {
         case UnaryOp::abs: return apply_unary_any(args, [](auto x) { return magnitude(x); });
         case UnaryOp::negative: return apply_unary_any(args, [](auto x) { return -wrapping(x); });
         case UnaryOp::square: return apply_unary_any(args, [](auto x) { return wrapping(x) * wrapping(x); });
-        case UnaryOp::sign:
-            return apply_unary_any(args, [](auto x) { return x > 0 ? decltype(x){1} : x < 0 ? static_cast<decltype(x)>(-1) : x; });
+        case UnaryOp::sign: return apply_unary_any(args, [](auto x) { return sign(x); });
         case UnaryOp::bitwise_invert:
             if (args.out.type == ElementType::boolean)
                 return apply_unary<std::uint64_t>(args, [](std::uint64_t x) { return std::uint64_t{x == 0}; });
