@@ -35,7 +35,7 @@ def check_gradients(f: Callable[..., Any], *arrays: npt.ArrayLike, order: int = 
     def scalar(*tensors: Any) -> Any:
         y = f(*tensors)
         if not weights:
-            weights.append(pe.asarray(rng.standard_normal(y.shape)))
+            weights.append(pe.asarray(rng.standard_normal(y.shape), dtype=pe.float64))
         return pe.sum(y * weights[0])
 
     for n in range(1, order + 1):
@@ -55,7 +55,7 @@ def _check_and_differentiate(F: Scalar, points: Sequence[Floats], directions: Se
         for g, t, v in zip(grads, tensors, directions, strict=True):
             if g is not None:
                 assert g.shape == t.shape, f"{what}: gradient has shape {g.shape}, its input {t.shape}"
-                total = total + pe.sum(g * pe.asarray(v))
+                total = total + pe.sum(g * pe.asarray(v, dtype=pe.float64))
         return total
 
     def along(t: float) -> float:
@@ -71,4 +71,4 @@ def _check_and_differentiate(F: Scalar, points: Sequence[Floats], directions: Se
 
 
 def _leaves(points: Sequence[Floats]) -> list[Any]:
-    return [pe.asarray(p, requires_grad=True) for p in points]
+    return [pe.asarray(p, dtype=pe.float64, requires_grad=True) for p in points]

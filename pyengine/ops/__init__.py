@@ -5,8 +5,10 @@ from pyengine.ops.comparison import *
 from pyengine.ops.cross_entropy import *
 from pyengine.ops.elementwise import *
 from pyengine.ops.functions import *
+from pyengine.ops.einsum import *
 from pyengine.ops.gather import *
 from pyengine.ops.index import *
+from pyengine.ops.linalg import *
 from pyengine.ops.reduce import *
 from pyengine.ops.shape import *
 from pyengine.ops.softmax import *
