@@ -120,7 +120,7 @@ def _checked_metadata(metadata: dict[str, str] | None) -> dict[str, str]:
 
 
 def _bytes_of(tensor: Tensor) -> memoryview:
-    bits = _engine.to_numpy(_engine.contiguous(tensor.to("cpu")._array), np.dtype(f"u{tensor.itemsize}"))
+    bits = _engine.to_numpy(tensor.to("cpu")._array, np.dtype(f"u{tensor.itemsize}"))
     return memoryview(bits.astype(bits.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8))
 
 
