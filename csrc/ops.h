@@ -88,4 +88,15 @@ std::pair<Array, Array> softmax_cross_entropy(const Array& logits, const Array& 
 Array softmax_cross_entropy_backward(const Array& grad, const Array& logsumexp, const Array& logits, const Array& target,
                                      const CrossEntropyOptions& options);
 
+// standardize.cpp: over `axes`; the others must lie next to each other. Statistics keep the axes, of size 1, in float32 for 16-bit x.
+struct Standardized {
+    Array y;
+    std::optional<Array> mean;  // of standardize alone
+    Array variance;             // rms_standardize: the mean square
+};
+Standardized standardize(const Array& x, const Dims& axes, double eps);
+Standardized rms_standardize(const Array& x, const Dims& axes, double eps);
+Array standardize_backward(const Array& dy, const Array& x, const Array& mean, const Array& variance, const Dims& axes, double eps);
+Array rms_standardize_backward(const Array& dy, const Array& x, const Array& mean_square, const Dims& axes, double eps);
+
 }  // namespace pyengine::ops

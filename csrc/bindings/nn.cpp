@@ -37,9 +37,31 @@ void register_softmax_cross_entropy(py::module_& m) {
         py::arg("label_smoothing"), bindings::without_gil());
 }
 
+void register_standardize(py::module_& m) {
+    m.def(
+        "standardize",
+        [](const Array& x, const Dims& axes, double eps) {
+            ops::Standardized result = ops::standardize(x, axes, eps);
+            return std::tuple(result.y, *result.mean, result.variance);
+        },
+        py::arg("x"), py::arg("axes"), py::arg("eps"), bindings::without_gil());
+    m.def(
+        "rms_standardize",
+        [](const Array& x, const Dims& axes, double eps) {
+            ops::Standardized result = ops::rms_standardize(x, axes, eps);
+            return std::pair(result.y, result.variance);
+        },
+        py::arg("x"), py::arg("axes"), py::arg("eps"), bindings::without_gil());
+    m.def("standardize_backward", &ops::standardize_backward, py::arg("dy"), py::arg("x"), py::arg("mean"), py::arg("variance"),
+          py::arg("axes"), py::arg("eps"), bindings::without_gil());
+    m.def("rms_standardize_backward", &ops::rms_standardize_backward, py::arg("dy"), py::arg("x"), py::arg("mean_square"), py::arg("axes"),
+          py::arg("eps"), bindings::without_gil());
+}
+
 }  // namespace
 
 void bindings::register_nn(py::module_& m) {
+    register_standardize(m);
     register_softmax(m);
     register_softmax_cross_entropy(m);
 }

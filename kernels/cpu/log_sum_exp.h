@@ -37,17 +37,5 @@ inline Vec<Wide<T>> column_max(const T* x, std::int64_t n, std::int64_t stride, 
     return max;
 }
 
-/// Sum over j of term(j), a vector: in blocks, so that the error grows with n / 64 + 64.
-template <typename W, typename Term>
-inline Vec<W> sum_down(std::int64_t n, Term term) {
-    Vec<W> total{};
-    for (std::int64_t begin = 0; begin < n; begin += 64) {
-        Vec<W> sum{};
-        for (std::int64_t j = begin; j < min_of<std::int64_t>(begin + 64, n); ++j) sum += term(j);
-        total += sum;
-    }
-    return total;
-}
-
 }  // namespace
 }  // namespace pyengine::kernels

@@ -68,7 +68,7 @@ inline void store_wide(T* p, Vec<Wide<T>> v, First part) {
 
 /// Sum over i of term(i, part), a vector; in double over blocks, so that the error grows with the block, not with n.
 template <typename T, typename Term>
-inline Wide<T> sum_vectors(std::int64_t n, Term term) {
+inline double sum_vectors(std::int64_t n, Term term) {
     constexpr std::int64_t block = 64 * lanes<Wide<T>>;
     double total = 0;
     for (std::int64_t begin = 0; begin < n; begin += block) {
@@ -76,7 +76,19 @@ inline Wide<T> sum_vectors(std::int64_t n, Term term) {
         each_vector<T>(min_of(block, n - begin), [&](std::int64_t i, auto part) { sum += term(begin + i, part); });
         total += sum_lanes<Wide<T>>(sum);
     }
-    return static_cast<Wide<T>>(total);
+    return total;
+}
+
+/// Sum over j of term(j), a vector: in blocks, so that the error grows with n / 64 + 64.
+template <typename W, typename Term>
+inline Vec<W> sum_down(std::int64_t n, Term term) {
+    Vec<W> total{};
+    for (std::int64_t begin = 0; begin < n; begin += 64) {
+        Vec<W> sum{};
+        for (std::int64_t j = begin; j < min_of<std::int64_t>(begin + 64, n); ++j) sum += term(j);
+        total += sum;
+    }
+    return total;
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ void forward_row(const T* x, T* y, std::int64_t n) {
         if constexpr (keeps_exp) store_wide(y + i, e, part);
         return e;
     });
-    const W log_sum = scalar_log(sum);
+    const W log_sum = scalar_log<W>(sum);
     each_vector<T>(n, [&](std::int64_t i, auto part) {
         if constexpr (keeps_exp)
             store_wide(y + i, load_wide(y + i, part) / sum, part);
@@ -50,7 +50,7 @@ inline Vec<W> pull(Vec<W> y, Vec<W> dy, Vec<W> sum) {
 template <typename T, bool logarithm>
 void backward_row(const T* y, const T* dy, T* dx, std::int64_t n) {
     using W = Wide<T>;
-    const Vec<W> sum = broadcast(sum_vectors<T>(n, [&](std::int64_t i, auto part) {
+    const Vec<W> sum = broadcast<W>(sum_vectors<T>(n, [&](std::int64_t i, auto part) {
         const Vec<W> gradient = load_wide(dy + i, part);
         return logarithm ? gradient : gradient * load_wide(y + i, part);
     }));

@@ -62,7 +62,7 @@ void loss_of_row(const Problem<T>& p, std::int64_t place, Wide<T>* loss, Wide<T>
     const std::int64_t row = place * p.n;
     const T* x = p.logits + row;
     const W max = row_max(x, p.n);
-    const W log_sum = scalar_log(
+    const W log_sum = scalar_log<W>(
         sum_vectors<T>(p.n, [&](std::int64_t c, auto part) { return vexp<W>(load_wide(x + c, part, minus_infinity<W>) - max); }));
     logsumexp[place] = max + log_sum;
     W total = 0;

@@ -9,6 +9,7 @@ from pyengine.ops.functions import *
 from pyengine.ops.gather import *
 from pyengine.ops.index import *
 from pyengine.ops.linalg import *
+from pyengine.ops.norm import *
 from pyengine.ops.reduce import *
 from pyengine.ops.shape import *
 from pyengine.ops.softmax import *

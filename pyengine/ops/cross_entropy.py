@@ -46,7 +46,9 @@ def cross_entropy(
     if reduction == "sum":
         loss = ops.sum(loss)
     elif reduction == "mean":
-        loss = ops.sum(loss) / (loss.size if dtypes.is_floating(target.dtype) else _weight_of_targets(loss.dtype, target, weight, ignore_index))
+        loss = ops.sum(loss) / (
+            loss.size if dtypes.is_floating(target.dtype) else _weight_of_targets(loss.dtype, target, weight, ignore_index)
+        )
     return ops.astype(loss, logits.dtype)
 
 
@@ -68,7 +70,7 @@ def softmax_cross_entropy(
     saved = (options, logits, target, weight, Tensor(logsumexp))
     inputs = (logits, target) if weight is None else (logits, target, weight)
     vjps = (_pull_logits, _pull_target, _pull_weight)[: len(inputs)]
-    return record("softmax_cross_entropy", loss, inputs, vjps, saved)  # type: ignore[no-any-return]
+    return record("softmax_cross_entropy", loss, inputs, vjps, saved)
 
 
 def _pull_logits(g: Tensor, options: _Options, logits: Tensor, target: Tensor, weight: Tensor | None, logsumexp: Tensor) -> Tensor:

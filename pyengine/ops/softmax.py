@@ -19,13 +19,13 @@ def softmax(x: Any, /, axis: int = -1) -> Tensor:
     Gradient: y_j (g_j - Σ_k g_k y_k). TypeError if x is not floating, IndexError if there is no such axis.
     """
     x = as_tensor(x)
-    return record("softmax", _engine.softmax(x._array, axis), (x,), (partial(_softmax_backward, axis),), (OUTPUT,))  # type: ignore[no-any-return]
+    return record("softmax", _engine.softmax(x._array, axis), (x,), (partial(_softmax_backward, axis),), (OUTPUT,))
 
 
 def _softmax_backward(axis: int, g: Tensor, y: Tensor) -> Tensor:
     """y (g - Σ g y): bilinear in y and g but for y's own factor, and self-adjoint as a function of g."""
     array = _engine.softmax_backward(g._array, y._array, axis)
-    return record("softmax_backward", array, (g, y), (partial(_pull_g, axis), partial(_pull_y, axis)), (g, y))  # type: ignore[no-any-return]
+    return record("softmax_backward", array, (g, y), (partial(_pull_g, axis), partial(_pull_y, axis)), (g, y))
 
 
 def _pull_g(axis: int, h: Tensor, g: Tensor, y: Tensor) -> Tensor:
@@ -43,13 +43,13 @@ def log_softmax(x: Any, /, axis: int = -1) -> Tensor:
     Gradient: g_j - exp(y_j) Σ_k g_k. TypeError if x is not floating, IndexError if there is no such axis.
     """
     x = as_tensor(x)
-    return record("log_softmax", _engine.log_softmax(x._array, axis), (x,), (partial(_log_softmax_backward, axis),), (OUTPUT,))  # type: ignore[no-any-return]
+    return record("log_softmax", _engine.log_softmax(x._array, axis), (x,), (partial(_log_softmax_backward, axis),), (OUTPUT,))
 
 
 def _log_softmax_backward(axis: int, g: Tensor, y: Tensor) -> Tensor:
     """g - exp(y) Σ g."""
     array = _engine.log_softmax_backward(g._array, y._array, axis)
-    return record("log_softmax_backward", array, (g, y), (partial(_pull_log_g, axis), partial(_pull_log_y, axis)), (g, y))  # type: ignore[no-any-return]
+    return record("log_softmax_backward", array, (g, y), (partial(_pull_log_g, axis), partial(_pull_log_y, axis)), (g, y))
 
 
 def _pull_log_g(axis: int, h: Tensor, g: Tensor, y: Tensor) -> Tensor:
