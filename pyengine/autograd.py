@@ -135,6 +135,14 @@ def record(op: str, outputs: Array | tuple[Array, ...], inputs: Sequence[Tensor]
     return _tensor.Tensor(arrays[0], node, 0)
 
 
+def kept(value: Tensor, *askers: Tensor) -> Tensor | None:
+    """``value``, for ``record(saved=...)``, if one of the inputs whose gradient reads it asks for one; else None.
+
+    What nobody will read is neither held in memory nor watched for in-place changes.
+    """
+    return value if any(t._requires_grad for t in askers) else None
+
+
 def _check_alias(op: str, t: Tensor) -> None:
     """A non-leaf whose memory was changed through another view no longer holds what its node computed."""
     if t._node is not None and t._array.version != t._version:
@@ -166,7 +174,7 @@ def pull_back(
         if out._requires_grad:
             pending.add(_parent(out), g)
     done: list[Node] = []
-    with _grad_mode(create_graph):
+    with _grad_mode(create_graph), anomaly.backward_pass():
         while (item := pending.pop()) is not None:
             node, node_grads = item
             for index, hook in node.hooks:

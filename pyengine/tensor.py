@@ -445,10 +445,14 @@ def coerce(a: Any, b: Any) -> tuple[Tensor, Tensor]:
     if isinstance(a, Tensor):
         if isinstance(b, Tensor):
             return a, b
-        return a, _weak(b, a.dtype) if isinstance(b, bool | int | float) else creation.asarray(b)
+        return a, _weak(b, a.dtype) if _is_scalar(b) else creation.asarray(b)
     if isinstance(b, Tensor):
-        return _weak(a, b.dtype) if isinstance(a, bool | int | float) else creation.asarray(a), b
+        return _weak(a, b.dtype) if _is_scalar(a) else creation.asarray(a), b
     return creation.asarray(a), creation.asarray(b)
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, bool | int | float) and not isinstance(value, np.generic)  # np.float64 is a float, but has a dtype
 
 
 _default_of_kind = {"b": dtypes.bool_, "i": dtypes.int64, "u": dtypes.int64, "f": dtypes.float32}

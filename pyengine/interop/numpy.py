@@ -40,10 +40,10 @@ def from_any(obj: Any, dtype: DType | None, copy: bool | None) -> Tensor:
     """A Tensor over obj's memory where it has any, else of its elements."""
     if isinstance(obj, _tensor.Tensor):
         return _finish(obj, dtype, copy, shared=True)
-    if isinstance(obj, bool | int | float) and copy is not False:
-        return _from_scalar(obj, dtype)
     if isinstance(obj, np.ndarray | np.generic):
         return _from_numpy(np.asarray(obj), dtype, copy, shared=isinstance(obj, np.ndarray))
+    if isinstance(obj, bool | int | float) and copy is not False:
+        return _from_scalar(obj, dtype)
     if hasattr(obj, "__dlpack__") and hasattr(obj, "__dlpack_device__"):
         return _finish(_tensor.interop.from_dlpack(obj), dtype, copy, shared=True)
     return _from_numpy(_gather(obj), dtype, copy, shared=_has_memory(obj))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pyengine import _engine, creation, dtypes, ops
-from pyengine.autograd import OUTPUT, record
+from pyengine.autograd import OUTPUT, kept, record
 from pyengine.tensor import Tensor, as_tensor, coerce
 
 __all__ = [
@@ -90,12 +90,18 @@ def subtract(x1: Any, x2: Any, /) -> Tensor:
 
 def multiply(x1: Any, x2: Any, /) -> Tensor:
     """``x1 x2``; of booleans their and. Gradients: ``g x2``, ``g x1``."""
-    return of_two("multiply", x1, x2, lambda g, a, b: multiply(g, b), lambda g, a, b: multiply(g, a))
+    a, b = coerce(x1, x2)
+    vjps = (lambda g, a, b: multiply(g, b), lambda g, a, b: multiply(g, a))
+    result: Tensor = record("multiply", _engine.multiply(a._array, b._array), (a, b), vjps, (kept(a, b), kept(b, a)))
+    return result
 
 
 def divide(x1: Any, x2: Any, /) -> Tensor:
     """``x1 / x2``; integers as float32. Gradients: ``g / x2``, ``-g x1 / x2^2``."""
-    return of_two("divide", x1, x2, lambda g, a, b: divide(g, b), lambda g, a, b: negative(divide(multiply(g, divide(a, b)), b)))
+    a, b = coerce(x1, x2)
+    vjps = (lambda g, a, b: divide(g, b), lambda g, a, b: negative(divide(multiply(g, divide(a, b)), b)))
+    result: Tensor = record("divide", _engine.divide(a._array, b._array), (a, b), vjps, (kept(a, b), b))
+    return result
 
 
 def floor_divide(x1: Any, x2: Any, /) -> Tensor:

@@ -43,8 +43,9 @@ def setitem(x: Tensor, key: Any, value: Any, /) -> None:
     selection = _Selection(x, key)
     _check_writable("setitem", x, value)
     ops.broadcast_to(value.detach(), selection.result_shape(x._array))  # raises before anything is changed
+    result = record("setitem", x._array, (x, value), (partial(_rest_vjp, selection), partial(_gather, selection)))
     selection.write(x._array, value._array, accumulate=False)
-    _rebind(x, record("setitem", x._array, (x, value), (partial(_rest_vjp, selection), partial(_gather, selection))))
+    _rebind(x, result)
 
 
 def _rest_vjp(selection: _Selection, g: Tensor) -> Tensor:
@@ -121,7 +122,7 @@ class _Selection:
                 axis += 1
         self.adjacent = not places or places[-1] - places[0] == len(places) - 1
         if self.indices:
-            shape = ops.broadcast_shapes(*(index.shape for _, index in self.indices))
+            shape = _common_shape([index.shape for _, index in self.indices])
             self.indices = [(axis, ops.broadcast_to(index, shape)) for axis, index in self.indices]
 
     def _slice(self, axis: int, item: slice) -> None:
@@ -137,7 +138,9 @@ class _Selection:
 
     def _arrays(self, axis: int, item: Any) -> int:
         """Adds the index arrays of one item; returns how many axes of the array it uses up."""
-        index = item if isinstance(item, Tensor) else as_tensor(np.asarray(item) if np.size(item) else np.asarray(item, dtype=np.int64))
+        index = item if isinstance(item, Tensor) else as_tensor(np.asarray(item, dtype=np.int64 if isinstance(item, list) and not item else None))
+        if dtypes.is_floating(index.dtype):
+            raise IndexError(f"getitem: not integers or booleans: index array of {index.dtype}; only these can select")
         if index.dtype is not dtypes.bool_:
             self.indices.append((len(self.layout), ops.astype(index, dtypes.int64)))
             self.layout.append(axis)
@@ -202,6 +205,14 @@ class _Selection:
         count = self.indices[0][1].ndim
         before = self.indices[0][0]
         return order[count : count + before] + order[:count] + order[count + before :]
+
+
+def _common_shape(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
+    try:
+        return ops.broadcast_shapes(*shapes)
+    except ValueError:
+        listed = ", ".join(map(str, shapes))
+        raise IndexError(f"getitem: index arrays do not broadcast: {listed}; sizes must be equal or 1, aligned at the last axis") from None
 
 
 def _is_array(item: Any) -> bool:

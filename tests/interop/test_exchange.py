@@ -24,7 +24,7 @@ def arrays(draw: st.DrawFn) -> np.ndarray[Any, Any]:
     shape = draw(hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4))
     x = np.arange(np.prod(shape, dtype=int)).astype(draw(st.sampled_from(numpy_names))).reshape(shape)
     steps = tuple(slice(None, None, draw(st.sampled_from([1, 2, -1]))) for _ in shape)
-    return x[steps].transpose(draw(st.permutations(range(len(shape)))))
+    return np.asarray(x[steps]).transpose(draw(st.permutations(range(len(shape)))))
 
 
 @given(arrays())
@@ -58,8 +58,9 @@ def test_bfloat16_crosses_where_others_have_it() -> None:
     assert np.asarray(t).dtype == np.float32
     assert pickle.loads(pickle.dumps(t)).tolist() == [1.0, -2.5, 3.0]
     assert pe.from_dlpack(t).dtype is pe.bfloat16
-    with pytest.raises(BufferError, match="buffer: no format for bfloat16"):
+    with pytest.raises(BufferError) as error:
         memoryview(t)
+    assert "buffer: no format for bfloat16" in str(error.value.__cause__)
 
 
 def test_memory_outlives_its_owner() -> None:
@@ -167,7 +168,7 @@ def test_no_memory_leaks_in_a_long_exchange() -> None:
     for _ in range(100):
         round_trip()
     gc.collect()
-    assert _engine.memory_stats()["in_use"] == before
+    assert _engine.memory_stats()["in_use"] <= before
 
 
 def test_printing() -> None:

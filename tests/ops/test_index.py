@@ -80,10 +80,10 @@ def test_getitem_reads_what_numpy_reads(data: st.DataObject) -> None:
 
 @given(st.data())
 def test_getitem_reads_through_strided_views(data: st.DataObject) -> None:
-    x = values(data.draw(shapes)).T[..., ::-1] if data.draw(st.booleans()) else values(data.draw(hnp.array_shapes(min_dims=2)))[::-1].T
-    assume(x.ndim > 0)
+    x = values(data.draw(hnp.array_shapes(max_dims=4, min_side=0, max_side=4))).T[..., ::-1]
     key = data.draw(keys(x.shape))
-    np.testing.assert_array_equal(pe.asarray(x)[key].numpy(), numpy_result(x, key))
+    expected = numpy_result(x, key)
+    np.testing.assert_array_equal(pe.asarray(x)[key].numpy(), expected)
 
 
 @given(st.data())
@@ -156,7 +156,7 @@ def test_boolean_scalars_add_an_axis() -> None:
         ("a", IndexError, "getitem: not an index: str"),
         (np.ones((2, 4), bool), IndexError, r"getitem: mask does not fit: \(2, 4\) on axes 0 to 1 of \(3, 4\)"),
         ([0, 3], IndexError, "index out of range"),
-        ([0.5], TypeError, "getitem: index array is not of integers or bools: float"),
+        ([0.5], IndexError, "getitem: not integers or booleans: index array of pyengine.float64"),
     ],
 )
 def test_bad_keys_say_what_is_wrong(key: Any, error: type[Exception], message: str) -> None:
