@@ -33,4 +33,7 @@ from pyengine.ops import *
 from pyengine.serialization import load, load_metadata, save
 from pyengine.tensor import Tensor
 
+# isort: split
+from pyengine import nn, optim  # made of everything above
+
 e, pi, inf, nan, newaxis = _math.e, _math.pi, _math.inf, _math.nan, None

@@ -80,10 +80,11 @@ def source() -> Source:
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_package):
         frame = frame.f_back
-    return Source(f"{frame.f_code.co_filename}:{frame.f_lineno}", _layer_name())
+    return Source(f"{frame.f_code.co_filename}:{frame.f_lineno}", layer_name())
 
 
-def _layer_name() -> str:
+def layer_name() -> str:
+    """The innermost running layer, by its name in the outermost; empty outside of layers."""
     running = _state.layers
     if not running:
         return ""

@@ -43,6 +43,16 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: str | None = None, copy: 
     return result.requires_grad_() if requires_grad else result
 
 
+def destination(args: Sequence[Any], dtype: Any, device: Any) -> tuple[Any, Any]:
+    """What dtype and device the positional arguments of ``to`` name, in any order, beside its keywords."""
+    for arg in args:
+        if isinstance(arg, str) and arg.partition(":")[0] in ("cpu", "cuda", "simulator"):
+            device = arg
+        else:
+            dtype = arg
+    return dtype, device
+
+
 def check_device(op: str, device: Any) -> None:
     if device is not None and str(device) != "cpu":
         raise ValueError(f"{op}: device not available: {device!r}; this build has 'cpu'")

@@ -341,11 +341,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: str | None = No
 
 def to(x: Any, /, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Tensor:
     """``to(x, dtype)``, ``to(x, device)``, ``to(x, device, dtype)``, in any order."""
-    for arg in args:
-        if isinstance(arg, str) and arg.partition(":")[0] in ("cpu", "cuda", "simulator"):
-            device = arg
-        else:
-            dtype = arg
+    dtype, device = creation.destination(args, dtype, device)
     creation.check_device("to", device)
     x = as_tensor(x)
     return astype(x, x.dtype if dtype is None else dtype, copy=copy)

@@ -1,0 +1,133 @@
+"""Affine maps, look-ups, padding and the like against NumPy; gradients to second order; errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pyengine as pe
+from pyengine.nn import functional as F
+from tests.gradients import check_gradients
+from tests.tolerance import assert_within, contraction
+
+rng = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("lead", [(), (4,), (2, 3), (0,), (2, 0)])
+@pytest.mark.parametrize("sizes", [(5, 7), (0, 7), (5, 0), (1, 1)])
+def test_linear(lead: tuple[int, ...], sizes: tuple[int, int]) -> None:
+    x, w, b = rng.standard_normal((*lead, sizes[0])), rng.standard_normal(sizes[::-1]), rng.standard_normal(sizes[1])
+    result = F.linear(pe.asarray(x), pe.asarray(w), pe.asarray(b))
+    expected = x @ w.T + b
+    assert_within(result.numpy(), expected, contraction(np.abs(x) @ np.abs(w.T) + np.abs(b), expected, sizes[0] + 1, "float64"), "float64")
+    np.testing.assert_array_equal(F.linear(pe.asarray(x), pe.asarray(w)).shape, expected.shape)
+
+
+def test_linear_gradients() -> None:
+    check_gradients(F.linear, rng.standard_normal((2, 3, 4)), rng.standard_normal((5, 4)), rng.standard_normal(5))
+    check_gradients(F.linear, rng.standard_normal(4), rng.standard_normal((5, 4)))
+
+
+def test_bilinear() -> None:
+    x, y, w, b = rng.standard_normal((2, 6, 3)), rng.standard_normal((2, 6, 4)), rng.standard_normal((5, 3, 4)), rng.standard_normal(5)
+    expected = np.einsum("...i,kij,...j->...k", x, w, y) + b
+    result = F.bilinear(*map(pe.asarray, (x, y, w, b)))
+    magnitude = np.einsum("...i,kij,...j->...k", *map(np.abs, (x, w, y))) + np.abs(b)
+    assert_within(result.numpy(), expected, contraction(magnitude, expected, 3 * 4 + 2, "float64"), "float64")
+    check_gradients(F.bilinear, x, y, w, b)
+
+
+def test_embedding() -> None:
+    table = rng.standard_normal((5, 3))
+    indices = np.array([[1, 4, 1], [0, 0, 2]])
+    np.testing.assert_array_equal(F.embedding(pe.asarray(indices), pe.asarray(table)).numpy(), table[indices])
+    check_gradients(lambda w: F.embedding(pe.asarray(indices), w), table)
+    weight = pe.asarray(table, requires_grad=True)
+    pe.sum(F.embedding(pe.asarray(indices), weight, padding_idx=-4)).backward()
+    assert weight.grad is not None
+    np.testing.assert_array_equal(weight.grad.numpy()[:, 0], [2, 0, 1, 0, 1])
+    with pytest.raises(IndexError):
+        F.embedding(pe.asarray([5]), weight)
+
+
+def test_one_hot() -> None:
+    result = F.one_hot(pe.asarray([[0, 2], [1, 0]]))
+    assert result.dtype is pe.int64
+    np.testing.assert_array_equal(result.numpy(), np.eye(3)[[[0, 2], [1, 0]]])
+    assert F.one_hot(pe.asarray([0]), 4).tolist() == [[1, 0, 0, 0]]
+    assert F.one_hot(pe.zeros((0,), "int64"), 4).shape == (0, 4)
+    for classes, count in (([0, 3], 3), ([-1, 0], -1)):
+        with pytest.raises(ValueError, match="one_hot: class out of range"):
+            F.one_hot(pe.asarray(classes), count)
+
+
+def test_normalize_and_cosine_similarity() -> None:
+    x, y = rng.standard_normal((2, 3, 4))
+    np.testing.assert_allclose(F.normalize(pe.asarray(x)).numpy(), x / np.linalg.norm(x, axis=1, keepdims=True), rtol=1e-14)
+    expected = x / np.linalg.norm(x, ord=3, axis=0, keepdims=True)
+    np.testing.assert_allclose(F.normalize(pe.asarray(x), p=3.0, dim=0).numpy(), expected, rtol=1e-13)
+    cosine = (x * y).sum(1) / np.linalg.norm(x, axis=1) / np.linalg.norm(y, axis=1)
+    np.testing.assert_allclose(F.cosine_similarity(pe.asarray(x), pe.asarray(y)).numpy(), cosine, rtol=1e-13, atol=1e-14)
+    check_gradients(F.normalize, x)
+    check_gradients(F.cosine_similarity, x, y)
+
+
+@pytest.mark.parametrize(
+    ("mode", "numpy_mode"), [("constant", "constant"), ("reflect", "reflect"), ("replicate", "edge"), ("circular", "wrap")]
+)
+@pytest.mark.parametrize("widths", [(1, 2), (0, 3), (2, 0, 1, 1), (1, 1, 0, 2, 1, 0)])
+def test_pad(mode: str, numpy_mode: Any, widths: tuple[int, ...]) -> None:
+    x = rng.standard_normal((2, 3, 4))
+    pairs = [widths[i : i + 2] for i in range(0, len(widths), 2)][::-1]
+    pairs = [(0, 0)] * (3 - len(pairs)) + pairs
+    np.testing.assert_array_equal(F.pad(pe.asarray(x), widths, mode=mode).numpy(), np.pad(x, pairs, mode=numpy_mode))
+    check_gradients(lambda x: F.pad(x, widths, mode=mode), x)
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
+def test_negative_widths_crop(mode: str) -> None:
+    x = np.arange(5.0)
+    assert F.pad(pe.asarray(x), (-1, -2), mode=mode).tolist() == [1, 2]
+    assert F.pad(pe.asarray(x), (1, -3), mode=mode, value=7).tolist()[1:] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: F.linear(pe.ones((2, 3)), pe.ones((4, 5))),
+            r"linear: sizes differ: input \(2, 3\), weight \(4, 5\); input.shape\[-1\] must equal",
+        ),
+        (lambda: F.linear(pe.ones(()), pe.ones((4, 5))), r"linear: sizes differ: input \(\), weight \(4, 5\)"),
+        (lambda: F.bilinear(pe.ones((2, 3)), pe.ones((1, 4)), pe.ones((5, 3, 4))), "bilinear: sizes differ"),
+        (lambda: F.pad(pe.ones((3,)), (1,)), r"pad: widths do not fit: \(1,\) for shape \(3,\)"),
+        (lambda: F.pad(pe.ones((3,)), (1, 1, 1, 1)), "pad: widths do not fit"),
+        (lambda: F.pad(pe.ones((3,)), (1, 1), mode="mirror"), "pad: unknown mode: 'mirror'"),
+        (
+            lambda: F.pad(pe.ones((3,)), (3, 0), mode="reflect"),
+            r"pad: width too large: \(3, 0\) for an axis of size 3; reflect padding reaches 2",
+        ),
+        (lambda: F.pad(pe.ones((3,)), (0, 4), mode="circular"), "pad: width too large"),
+        (lambda: F.pad(pe.ones((0,)), (0, 1), mode="replicate"), "pad: width too large"),
+    ],
+)
+def test_errors(call: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_activations_with_settings() -> None:
+    x = rng.standard_normal((2, 3, 4))
+    t = pe.asarray(x)
+    np.testing.assert_allclose(F.softplus(t, beta=3.0).numpy(), np.log1p(np.exp(3 * x)) / 3, rtol=1e-14)
+    np.testing.assert_allclose(F.logsigmoid(t).numpy(), -np.log1p(np.exp(-x)), rtol=1e-14)
+    slopes = np.array([0.1, 0.2, 0.3])
+    np.testing.assert_array_equal(F.prelu(t, pe.asarray(slopes)).numpy(), np.where(x > 0, x, slopes[:, None] * x))
+    np.testing.assert_array_equal(F.prelu(t, pe.asarray([0.5], dtype="float64")).numpy(), np.where(x > 0, x, 0.5 * x))
+    e = np.exp(x - x.max(1, keepdims=True))
+    np.testing.assert_allclose(F.softmax(t, dim=1).numpy(), e / e.sum(1, keepdims=True), rtol=1e-14)
+    np.testing.assert_allclose(F.log_softmax(t, dim=1).numpy(), np.log(e / e.sum(1, keepdims=True)), rtol=1e-13)
+    check_gradients(lambda x: F.softplus(x, 3.0), x)
+    check_gradients(lambda x, w: F.prelu(x, w), x, slopes)
