@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <utility>
+#include <span>
 #include <vector>
 
 #include "csrc/array.h"
@@ -41,6 +42,16 @@ void scatter(ScatterOp how, const Array& x, const Array& indices, std::int64_t a
 std::vector<Array> nonzero(const Array& x);         // one array of positions for each axis
 std::span<const char* const> index_update_names();  // in the order of the enumeration
 std::span<const char* const> scatter_names();
+
+// conv.cpp: x (n, c, ...), w (o, c / groups, ...), y (n, o, ...). `size`: the spatial size of the result. `padding`: the low side; what the
+// high side has follows from the sizes.
+struct ConvParameters {
+    Dims stride, dilation, padding;
+    std::int64_t groups;
+};
+Array conv(const Array& x, const Array& w, const std::optional<Array>& bias, const Dims& size, const ConvParameters& parameters);
+Array conv_transpose(const Array& y, const Array& w, const std::optional<Array>& bias, const Dims& size, const ConvParameters& parameters);
+Array conv_weight_gradient(const Array& x, const Array& y, const Dims& kernel_size, const ConvParameters& parameters);
 
 // matmul.cpp
 Array matmul(const Array& a, const Array& b);

@@ -26,6 +26,7 @@ PYBIND11_MODULE(_engine, m) {
     bindings::register_array(m);
     bindings::register_buffer_exporter(m);
     bindings::register_config(m);
+    bindings::register_conv(m);
     bindings::register_dlpack(m);
     bindings::register_elementwise(m);
     bindings::register_linalg(m);

@@ -7,6 +7,7 @@ namespace pyengine::bindings {
 void register_array(pybind11::module_& m);
 void register_buffer_exporter(pybind11::module_& m);
 void register_config(pybind11::module_& m);
+void register_conv(pybind11::module_& m);
 void register_dlpack(pybind11::module_& m);
 void register_elementwise(pybind11::module_& m);
 void register_linalg(pybind11::module_& m);
