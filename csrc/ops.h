@@ -110,4 +110,15 @@ Standardized rms_standardize(const Array& x, const Dims& axes, double eps);
 Array standardize_backward(const Array& dy, const Array& x, const Array& mean, const Array& variance, const Dims& axes, double eps);
 Array rms_standardize_backward(const Array& dy, const Array& x, const Array& mean_square, const Dims& axes, double eps);
 
+// pool.cpp: x (planes, depth, height, width); for each axis and output the first input it sees, how many, and what its sum is divided by
+struct PoolWindows {
+    Dims first[3], count[3], divisor[3];
+    Dims step;
+};
+std::pair<Array, Array> max_pool(const Array& x, const PoolWindows& windows);  // the maxima, and where they stood in their planes
+Array max_pool_gather(const Array& x, const Array& indices);
+Array max_pool_scatter(const Array& y, const Array& indices, const Dims& in_size);
+Array avg_pool(const Array& x, const PoolWindows& windows);
+Array avg_pool_transpose(const Array& y, const Dims& in_size, const PoolWindows& windows);
+
 }  // namespace pyengine::ops

@@ -34,5 +34,6 @@ PYBIND11_MODULE(_engine, m) {
     bindings::register_reduce(m);
     bindings::register_nn(m);
     bindings::register_optim(m);
+    bindings::register_pool(m);
     bindings::register_shape(m);
 }

@@ -15,6 +15,7 @@ void register_index(pybind11::module_& m);
 void register_reduce(pybind11::module_& m);
 void register_nn(pybind11::module_& m);
 void register_optim(pybind11::module_& m);
+void register_pool(pybind11::module_& m);
 void register_shape(pybind11::module_& m);
 
 }  // namespace pyengine::bindings

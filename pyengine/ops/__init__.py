@@ -10,6 +10,8 @@ from pyengine.ops.gather import *
 from pyengine.ops.index import *
 from pyengine.ops.linalg import *
 from pyengine.ops.norm import *
+from pyengine.ops.padding import *
+from pyengine.ops.pool import *
 from pyengine.ops.reduce import *
 from pyengine.ops.shape import *
 from pyengine.ops.softmax import *

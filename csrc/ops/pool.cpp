@@ -1,0 +1,143 @@
+#include "kernels/pool.h"
+
+#include "csrc/float_checks.h"
+#include "csrc/isa.h"
+#include "csrc/ops.h"
+
+namespace pyengine::ops {
+namespace {
+
+/// Windows must be given for each of three axes, and none may be empty or leave the plane.
+void check_windows(const char* op, const Dims& in_size, const PoolWindows& windows) {
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+        const Dims &first = windows.first[axis], &count = windows.count[axis];
+        if (first.size() != count.size() || first.size() != windows.divisor[axis].size())
+            fail_value(op, ": window lists differ in length: ", first.size(), ", ", count.size(), ", ", windows.divisor[axis].size(),
+                       "; one entry for each output");
+        for (std::size_t i = 0; i < first.size(); ++i) {
+            const std::int64_t last = first[i] + (count[i] - 1) * windows.step[axis];
+            if (count[i] < 1 || first[i] < 0 || last >= in_size[axis])
+                fail_value(op, ": window ", i, " sees nothing or leaves the input: first ", first[i], ", count ", count[i], ", size ",
+                           in_size[axis], "; every window must hold at least one element of the input");
+        }
+    }
+}
+
+kernels::PoolArgs make_args(const char* op, const Array& from, const Dims& in_size, const PoolWindows& windows) {
+    check_floating(op, "x", from);
+    check_windows(op, in_size, windows);
+    kernels::PoolArgs args{};
+    args.type = from.dtype();
+    args.planes = from.shape()[0];
+    args.from = from.raw();
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+        args.in_size[axis] = in_size[axis];
+        args.out_size[axis] = static_cast<std::int64_t>(windows.first[axis].size());
+        args.step[axis] = windows.step[axis];
+        args.first[axis] = windows.first[axis].data();
+        args.count[axis] = windows.count[axis].data();
+        args.divisor[axis] = windows.divisor[axis].data();
+    }
+    return args;
+}
+
+Dims size_of_plane(const Array& x) { return {x.shape()[1], x.shape()[2], x.shape()[3]}; }
+
+Dims out_shape(const Array& x, const PoolWindows& windows) {
+    return {x.shape()[0], static_cast<std::int64_t>(windows.first[0].size()), static_cast<std::int64_t>(windows.first[1].size()),
+            static_cast<std::int64_t>(windows.first[2].size())};
+}
+
+void check_rank(const char* op, const Array& x) {
+    if (x.rank() != 4) fail_value(op, ": not planes: shape ", x.shape(), "; must be (planes, depth, height, width)");
+}
+
+}  // namespace
+
+std::pair<Array, Array> max_pool(const Array& x, const PoolWindows& windows) {
+    check_rank("max_pool", x);
+    const Array from = contiguous(x);
+    kernels::PoolArgs args = make_args("max_pool", from, size_of_plane(x), windows);
+    Array y(out_shape(x, windows), x.dtype()), indices(y.shape(), DType::int64);
+    args.to = y.raw();
+    args.indices = indices.data<std::int64_t>();
+    at_isa([&]<Isa level> { kernels::max_pool<level>(args); });
+    return {y, indices};
+}
+
+Array avg_pool(const Array& x, const PoolWindows& windows) {
+    check_rank("avg_pool", x);
+    const Array from = contiguous(x);
+    kernels::PoolArgs args = make_args("avg_pool", from, size_of_plane(x), windows);
+    Array y(out_shape(x, windows), x.dtype());
+    args.to = y.raw();
+    at_isa([&]<Isa level> { kernels::avg_pool<level>(args); });
+    return y;
+}
+
+Array avg_pool_transpose(const Array& y, const Dims& in_size, const PoolWindows& windows) {
+    check_rank("avg_pool_transpose", y);
+    const Array from = contiguous(y);
+    kernels::PoolArgs args = make_args("avg_pool_transpose", from, in_size, windows);
+    if (!(y.shape() == out_shape(y, windows)))
+        fail_value("avg_pool_transpose: shape does not fit the windows: ", y.shape(), "; must be ", out_shape(y, windows));
+    Array x({y.shape()[0], in_size[0], in_size[1], in_size[2]}, y.dtype());
+    args.to = x.raw();
+    at_isa([&]<Isa level> {
+        const Workspace workspace(kernels::pool_transpose_workspace<level>(args));
+        args.workspace = workspace.data();
+        kernels::avg_pool_transpose<level>(args);
+    });
+    return x;
+}
+
+namespace {
+
+/// Indices come from max_pool, through Python: they are checked all the same.
+kernels::PoolArgs indexed_args(const char* op, const Array& from, const Array& indices, const Dims& in_size) {
+    check_floating(op, "x", from);
+    kernels::PoolArgs args{};
+    args.type = from.dtype();
+    args.planes = from.shape()[0];
+    args.from = from.raw();
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+        args.in_size[axis] = in_size[axis];
+        args.out_size[axis] = indices.shape()[axis + 1];
+    }
+    args.indices = indices.data<std::int64_t>();
+    const std::int64_t size = in_size[0] * in_size[1] * in_size[2];
+    for (std::int64_t i = 0; i < indices.size(); ++i)
+        if (args.indices[i] < 0 || args.indices[i] >= size)
+            fail<IndexError>(op, ": index out of range: ", args.indices[i], " in planes of ", size,
+                             " elements; must be at least 0 and less");
+    return args;
+}
+
+}  // namespace
+
+Array max_pool_gather(const Array& x, const Array& indices) {
+    check_rank("max_pool_gather", x);
+    const Array from = contiguous(x), at = contiguous(indices);
+    kernels::PoolArgs args = indexed_args("max_pool_gather", from, at, size_of_plane(x));
+    Array y(indices.shape(), x.dtype());
+    args.to = y.raw();
+    at_isa([&]<Isa level> { kernels::max_pool_gather<level>(args); });
+    return y;
+}
+
+Array max_pool_scatter(const Array& y, const Array& indices, const Dims& in_size) {
+    check_rank("max_pool_scatter", y);
+    check_same_shape("max_pool_scatter", "y", y, "indices", indices);
+    const Array from = contiguous(y), at = contiguous(indices);
+    kernels::PoolArgs args = indexed_args("max_pool_scatter", from, at, in_size);
+    Array x({y.shape()[0], in_size[0], in_size[1], in_size[2]}, y.dtype());
+    args.to = x.raw();
+    at_isa([&]<Isa level> {
+        const Workspace workspace(kernels::pool_transpose_workspace<level>(args));
+        args.workspace = workspace.data();
+        kernels::max_pool_scatter<level>(args);
+    });
+    return x;
+}
+
+}  // namespace pyengine::ops
