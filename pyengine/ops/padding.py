@@ -45,8 +45,8 @@ def conv_geometry(
     With ``span = d (kernel - 1) + 1``, what the kernel covers:
 
     - "valid": no padding; ``output = ceil((input - span + 1) / s)``.
-    - "same": ``output = ceil(input / s)``; ``total = max((output - 1) s + span - input, 0)`` is padded, ``total // 2`` low and the rest high:
-      TensorFlow's rule (tf.nn.convolution), at every stride.
+    - "same": ``output = ceil(input / s)``; ``total = max((output - 1) s + span - input, 0)`` is padded, ``total // 2`` low and the rest
+      high: TensorFlow's rule (tf.nn.convolution), at every stride.
     - an integer, one for each axis, or a pair (low, high) for each: ``output = (input + low + high - span) // s + 1``.
 
     ValueError if a kernel does not fit into its padded input. ``conv_geometry(28, 5, 2, "same")`` gives padding ((1, 2),), output (14,).

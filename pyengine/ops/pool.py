@@ -208,7 +208,8 @@ def max_pool1d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """``y[..., i] = max_t x[..., i stride + t dilation - padding]`` for t < kernel_size, on the last 1 axis of (..., channels, width).
+    """``y[..., i] = max_t x[..., i stride + t dilation - padding]`` for t < kernel_size,
+    on the last 1 axis of (..., channels, width).
 
     ``stride`` is the kernel size by default; ``padding`` an int, one for each axis, pairs (low, high), "same" or "valid", and counts as
     -inf; ``ceil_mode`` adds a last window that is cut off by the edge. ``return_indices`` adds where each maximum stood in its plane,
@@ -226,7 +227,8 @@ def avg_pool1d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Tensor:
-    """``y[..., i] = (1 / n) sum_t x[..., i stride + t - padding]`` for t < kernel_size, on the last 1 axis of (..., channels, width).
+    """``y[..., i] = (1 / n) sum_t x[..., i stride + t - padding]`` for t < kernel_size,
+    on the last 1 axis of (..., channels, width).
 
     n counts the window's elements, padding included unless ``count_include_pad=False``, or is ``divisor_override``. The other arguments are
     those of :func:`max_pool1d`. 16-bit floats are added in float32. Gradient: g / n to every element of the window.
@@ -257,7 +259,8 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """``y[..., i] = max_t x[..., i stride + t dilation - padding]`` for t < kernel_size, on the last 2 axes of (..., channels, height, width).
+    """``y[..., i] = max_t x[..., i stride + t dilation - padding]`` for t < kernel_size,
+    on the last 2 axes of (..., channels, height, width).
 
     ``stride`` is the kernel size by default; ``padding`` an int, one for each axis, pairs (low, high), "same" or "valid", and counts as
     -inf; ``ceil_mode`` adds a last window that is cut off by the edge. ``return_indices`` adds where each maximum stood in its plane,
@@ -275,7 +278,8 @@ def avg_pool2d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Tensor:
-    """``y[..., i] = (1 / n) sum_t x[..., i stride + t - padding]`` for t < kernel_size, on the last 2 axes of (..., channels, height, width).
+    """``y[..., i] = (1 / n) sum_t x[..., i stride + t - padding]`` for t < kernel_size,
+    on the last 2 axes of (..., channels, height, width).
 
     n counts the window's elements, padding included unless ``count_include_pad=False``, or is ``divisor_override``. The other arguments are
     those of :func:`max_pool2d`. 16-bit floats are added in float32. Gradient: g / n to every element of the window.
@@ -306,7 +310,8 @@ def max_pool3d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """``y[..., i] = max_t x[..., i stride + t dilation - padding]`` for t < kernel_size, on the last 3 axes of (..., channels, depth, height, width).
+    """``y[..., i] = max_t x[..., i stride + t dilation - padding]`` for t < kernel_size,
+    on the last 3 axes of (..., channels, depth, height, width).
 
     ``stride`` is the kernel size by default; ``padding`` an int, one for each axis, pairs (low, high), "same" or "valid", and counts as
     -inf; ``ceil_mode`` adds a last window that is cut off by the edge. ``return_indices`` adds where each maximum stood in its plane,
@@ -324,7 +329,8 @@ def avg_pool3d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Tensor:
-    """``y[..., i] = (1 / n) sum_t x[..., i stride + t - padding]`` for t < kernel_size, on the last 3 axes of (..., channels, depth, height, width).
+    """``y[..., i] = (1 / n) sum_t x[..., i stride + t - padding]`` for t < kernel_size,
+    on the last 3 axes of (..., channels, depth, height, width).
 
     n counts the window's elements, padding included unless ``count_include_pad=False``, or is ``divisor_override``. The other arguments are
     those of :func:`max_pool3d`. 16-bit floats are added in float32. Gradient: g / n to every element of the window.
