@@ -14,6 +14,13 @@ constexpr bool is_half = std::is_same_v<T, float16> || std::is_same_v<T, bfloat1
 template <typename T>
 constexpr bool is_real = is_half<T> || std::is_floating_point_v<T>;
 
+/// Bits of the significand, the leading one included.
+template <typename T>
+constexpr int significand_digits = std::is_same_v<T, float16>    ? 11
+                                   : std::is_same_v<T, bfloat16> ? 8
+                                   : std::is_same_v<T, float>    ? 24
+                                                                 : 53;
+
 template <typename T>
 using IntegerSum = std::conditional_t<std::is_signed_v<T> || std::is_same_v<T, bool>, std::int64_t, std::uint64_t>;
 

@@ -25,15 +25,19 @@ struct PhiloxBlock {
     std::uint32_t word[4];
 };
 
+constexpr int philox_rounds = 10;
+constexpr std::uint32_t philox_multiplier[2] = {0xD2511F53u, 0xCD9E8D57u};
+constexpr std::uint32_t philox_key_step[2] = {0x9E3779B9u, 0xBB67AE85u};  // the golden ratio; the square root of 3, less 1
+
 /// Ten rounds over a counter of four words and a key of two.
 [[maybe_unused]] static constexpr PhiloxBlock philox4x32(PhiloxBlock counter, std::uint32_t key0, std::uint32_t key1) {
-    for (int round = 0; round < 10; ++round) {
-        const std::uint64_t product0 = std::uint64_t{0xD2511F53u} * counter.word[0];
-        const std::uint64_t product1 = std::uint64_t{0xCD9E8D57u} * counter.word[2];
+    for (int round = 0; round < philox_rounds; ++round) {
+        const std::uint64_t product0 = std::uint64_t{philox_multiplier[0]} * counter.word[0];
+        const std::uint64_t product1 = std::uint64_t{philox_multiplier[1]} * counter.word[2];
         counter = {{static_cast<std::uint32_t>(product1 >> 32) ^ counter.word[1] ^ key0, static_cast<std::uint32_t>(product1),
                     static_cast<std::uint32_t>(product0 >> 32) ^ counter.word[3] ^ key1, static_cast<std::uint32_t>(product0)}};
-        key0 += 0x9E3779B9u;  // the golden ratio
-        key1 += 0xBB67AE85u;  // the square root of 3, less 1
+        key0 += philox_key_step[0];
+        key1 += philox_key_step[1];
     }
     return counter;
 }

@@ -31,6 +31,7 @@ PYBIND11_MODULE(_engine, m) {
     bindings::register_elementwise(m);
     bindings::register_linalg(m);
     bindings::register_index(m);
+    bindings::register_random(m);
     bindings::register_reduce(m);
     bindings::register_nn(m);
     bindings::register_optim(m);

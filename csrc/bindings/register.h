@@ -12,6 +12,7 @@ void register_dlpack(pybind11::module_& m);
 void register_elementwise(pybind11::module_& m);
 void register_linalg(pybind11::module_& m);
 void register_index(pybind11::module_& m);
+void register_random(pybind11::module_& m);
 void register_reduce(pybind11::module_& m);
 void register_nn(pybind11::module_& m);
 void register_optim(pybind11::module_& m);

@@ -12,6 +12,7 @@ from pyengine.ops.linalg import *
 from pyengine.ops.norm import *
 from pyengine.ops.padding import *
 from pyengine.ops.pool import *
+from pyengine.ops.random import *
 from pyengine.ops.reduce import *
 from pyengine.ops.shape import *
 from pyengine.ops.softmax import *

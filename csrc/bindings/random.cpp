@@ -1,0 +1,16 @@
+#include <pybind11/pybind11.h>
+
+#include "csrc/bindings/casters.h"
+#include "csrc/bindings/register.h"
+#include "csrc/ops.h"
+
+namespace py = pybind11;
+using namespace pyengine;
+
+void bindings::register_random(py::module_& m) {
+    const auto shape = py::arg("shape"), dtype = py::arg("dtype"), seed = py::arg("seed"), offset = py::arg("offset");
+    m.def("random_uniform", &ops::random_uniform, shape, dtype, seed, offset, without_gil());
+    m.def("random_normal", &ops::random_normal, shape, dtype, seed, offset, without_gil());
+    m.def("random_integers", &ops::random_integers, shape, dtype, seed, offset, py::arg("low"), py::arg("range"), without_gil());
+    m.def("random_bernoulli", &ops::random_bernoulli, shape, dtype, seed, offset, py::arg("p"), py::arg("value"), without_gil());
+}
