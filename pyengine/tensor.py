@@ -427,10 +427,12 @@ class Tensor(_engine.BufferExporter):
 # Operands --------------------------------------------------------------------------------------------------------------------------
 
 
+_Operand = Tensor | bool | int | float | np.generic | np.ndarray
+
+
 def _operator(op: Callable[[Any, Any], Tensor], a: Any, b: Any) -> Any:
     """An operator's result, or NotImplemented where the other operand is none of ours."""
-    other = b if isinstance(a, Tensor) else a
-    if isinstance(other, Tensor | bool | int | float | np.generic | np.ndarray):
+    if isinstance(b if isinstance(a, Tensor) else a, _Operand):
         return op(a, b)
     return NotImplemented
 

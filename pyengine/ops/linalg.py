@@ -30,24 +30,23 @@ def matmul(x1: Any, x2: Any, /) -> Tensor:
     [3.0, 3.0]
     """
     a, b = as_tensor(x1), as_tensor(x2)
-    vjps = (partial(_left_vjp, a.ndim), partial(_right_vjp, b.ndim))
     # Each gradient needs the other operand alone: where that one is constant, nothing is kept for it.
-    saved = (a if b.requires_grad else None, b if a.requires_grad else None)
-    return record("matmul", _engine.matmul(a._array, b._array), (a, b), vjps, saved)
+    saved = (a if b._requires_grad else None, b if a._requires_grad else None, b.ndim)
+    return record("matmul", _engine.matmul(a._array, b._array), (a, b), (_left_vjp, _right_vjp), saved)
 
 
-def _left_vjp(rank: int, g: Tensor, a: Tensor | None, b: Tensor) -> Tensor:
+def _left_vjp(g: Tensor, _a: Tensor | None, b: Tensor, _b_rank: int) -> Tensor:
     if b.ndim == 1:
         return ops.multiply(ops.expand_dims(g, -1), b)
-    if rank == 1:
+    if g.ndim < b.ndim:  # a is a vector
         return matmul(b, ops.expand_dims(g, -1))[..., 0]
     return matmul(g, b.mT)
 
 
-def _right_vjp(rank: int, g: Tensor, a: Tensor, b: Tensor | None) -> Tensor:
+def _right_vjp(g: Tensor, a: Tensor, _b: Tensor | None, b_rank: int) -> Tensor:
     if a.ndim == 1:
-        return ops.multiply(a, ops.expand_dims(g, -1)) if rank == 1 else ops.multiply(ops.expand_dims(a, -1), ops.expand_dims(g, -2))
-    if rank > 2 or a.ndim == 2:
+        return ops.multiply(a, ops.expand_dims(g, -1)) if b_rank == 1 else ops.multiply(ops.expand_dims(a, -1), ops.expand_dims(g, -2))
+    if b_rank > 2 or a.ndim == 2:
         return matmul(a.mT, g)
     # One b for the whole batch: a single product of all rows sums over the batch by itself.
     rows = math.prod(a.shape[:-1])
