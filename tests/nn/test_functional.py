@@ -15,21 +15,6 @@ from tests.tolerance import assert_within, contraction
 rng = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("lead", [(), (4,), (2, 3), (0,), (2, 0)])
-@pytest.mark.parametrize("sizes", [(5, 7), (0, 7), (5, 0), (1, 1)])
-def test_linear(lead: tuple[int, ...], sizes: tuple[int, int]) -> None:
-    x, w, b = rng.standard_normal((*lead, sizes[0])), rng.standard_normal(sizes[::-1]), rng.standard_normal(sizes[1])
-    result = F.linear(pe.asarray(x), pe.asarray(w), pe.asarray(b))
-    expected = x @ w.T + b
-    assert_within(result.numpy(), expected, contraction(np.abs(x) @ np.abs(w.T) + np.abs(b), expected, sizes[0] + 1, "float64"), "float64")
-    np.testing.assert_array_equal(F.linear(pe.asarray(x), pe.asarray(w)).shape, expected.shape)
-
-
-def test_linear_gradients() -> None:
-    check_gradients(F.linear, rng.standard_normal((2, 3, 4)), rng.standard_normal((5, 4)), rng.standard_normal(5))
-    check_gradients(F.linear, rng.standard_normal(4), rng.standard_normal((5, 4)))
-
-
 def test_bilinear() -> None:
     x, y, w, b = rng.standard_normal((2, 6, 3)), rng.standard_normal((2, 6, 4)), rng.standard_normal((5, 3, 4)), rng.standard_normal(5)
     expected = np.einsum("...i,kij,...j->...k", x, w, y) + b
@@ -96,11 +81,6 @@ def test_negative_widths_crop(mode: str) -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (
-            lambda: F.linear(pe.ones((2, 3)), pe.ones((4, 5))),
-            r"linear: sizes differ: input \(2, 3\), weight \(4, 5\); input.shape\[-1\] must equal",
-        ),
-        (lambda: F.linear(pe.ones(()), pe.ones((4, 5))), r"linear: sizes differ: input \(\), weight \(4, 5\)"),
         (lambda: F.bilinear(pe.ones((2, 3)), pe.ones((1, 4)), pe.ones((5, 3, 4))), "bilinear: sizes differ"),
         (lambda: F.pad(pe.ones((3,)), (1,)), r"pad: widths do not fit: \(1,\) for shape \(3,\)"),
         (lambda: F.pad(pe.ones((3,)), (1, 1, 1, 1)), "pad: widths do not fit"),

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from pyengine import ops
 from pyengine.creation import arange
+from pyengine.ops import linear
 from pyengine.tensor import Tensor
 
 __all__ = ["bilinear", "cosine_similarity", "embedding", "linear", "normalize", "one_hot"]
-
-
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """y = x Wᵀ + b: x (…, in), W (out, in), b (out). ValueError if the sizes of ``in`` differ."""
-    if weight.ndim != 2 or input.ndim == 0 or input.shape[-1] != weight.shape[1]:
-        raise ValueError(f"linear: sizes differ: input {input.shape}, weight {weight.shape}; input.shape[-1] must equal weight.shape[1]")
-    rows = input if input.ndim <= 2 else ops.reshape(input, (math.prod(input.shape[:-1]), input.shape[-1]))
-    product = ops.matmul(rows, weight.mT)
-    result = product if bias is None else product + bias
-    return result if input.ndim <= 2 else ops.reshape(result, (*input.shape[:-1], weight.shape[0]))
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
