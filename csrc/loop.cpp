@@ -9,7 +9,9 @@
 namespace pyengine {
 namespace {
 
+/// Whether the elements can be walked as one row.
 bool same_layout(const Array& out, std::initializer_list<const Array*> inputs) {
+    if (out.size() == 0) return true;
     if (!out.is_contiguous()) return false;
     return std::all_of(inputs.begin(), inputs.end(),
                        [&](const Array* x) { return x->size() == 1 || (x->shape() == out.shape() && x->is_contiguous()); });
@@ -17,7 +19,7 @@ bool same_layout(const Array& out, std::initializer_list<const Array*> inputs) {
 
 }  // namespace
 
-Loop::Loop(const char* op, const Array& out, std::initializer_list<const Array*> inputs) {
+Loop::Loop(const Array& out, std::initializer_list<const Array*> inputs) {
     const std::size_t operands = inputs.size() + 1;
     if (same_layout(out, inputs)) {
         shape_ = {out.size()};
@@ -32,8 +34,6 @@ Loop::Loop(const char* op, const Array& out, std::initializer_list<const Array*>
         order_axes(operands);
         merge_axes(operands);
     }
-    if (shape_.size() > kernels::ElementwiseArgs::max_rank)
-        fail_value(op, ": too many axes: ", shape_.size(), "; at most ", kernels::ElementwiseArgs::max_rank, " that cannot be merged");
     args_.rank = static_cast<std::int64_t>(shape_.size());
     args_.shape = shape_.data();
     args_.out = {out.dtype(), out.raw(), strides_[0].data()};

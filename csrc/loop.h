@@ -10,8 +10,8 @@ namespace pyengine {
 
 class Loop {
 public:
-    /// The inputs must broadcast to out's shape. `op` names the operation in errors.
-    Loop(const char* op, const Array& out, std::initializer_list<const Array*> inputs);
+    /// The inputs must broadcast to out's shape.
+    Loop(const Array& out, std::initializer_list<const Array*> inputs);
     Loop(const Loop&) = delete;
     Loop& operator=(const Loop&) = delete;
 

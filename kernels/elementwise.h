@@ -20,7 +20,7 @@ struct Operand {
 };
 
 struct ElementwiseArgs {
-    static constexpr std::int64_t max_rank = 64;
+    static constexpr std::int64_t max_rank = 64;  // without axes of size 1 no array has more
 
     std::int64_t rank;  // in [1, max_rank]; fewer are faster, so the caller merges axes where it can
     const std::int64_t* shape;

@@ -6,8 +6,8 @@
 namespace pyengine {
 namespace {
 
-void convert(const char* op, const Array& out, const Array& x) {
-    const Loop loop(op, out, {&x});
+void convert(const Array& out, const Array& x) {
+    const Loop loop(out, {&x});
     at_isa([&]<Isa level> { kernels::cast<level>(loop.args()); });
 }
 
@@ -19,7 +19,7 @@ bool same_elements(const Array& a, const Array& b) {
 
 Array copy(const Array& x, DType dtype) {
     Array out(x.shape(), dtype);
-    convert("astype", out, x);
+    convert(out, x);
     return out;
 }
 
@@ -30,7 +30,7 @@ Array contiguous(const Array& x) { return astype(x, x.dtype()); }
 void assign(const Array& target, const Array& source) {
     check_writable("assign", target);
     const Array x = broadcast_to(source, target.shape());
-    if (!same_elements(target, x)) convert("assign", target, may_overlap(target, x) ? copy(x, x.dtype()) : x);
+    if (!same_elements(target, x)) convert(target, may_overlap(target, x) ? copy(x, x.dtype()) : x);
     target.storage()->bump_version();
 }
 

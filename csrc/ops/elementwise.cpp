@@ -49,21 +49,21 @@ bool can_write_directly(const Array& out, Inputs inputs) {
 }
 
 template <typename Kernel>
-void run(const char* op, const Array& out, Inputs inputs, Kernel kernel) {
-    const Loop loop(op, out, inputs);
+void run(const Array& out, Inputs inputs, Kernel kernel) {
+    const Loop loop(out, inputs);
     at_isa([&]<Isa level> { kernel.template operator()<level>(loop.args()); });
 }
 
 /// The kernel's result in a new array, or in `out` if there is one.
 template <typename Kernel>
-Array compute(const char* op, const Dims& shape, DType result, const Array* out, Inputs inputs, Kernel kernel) {
+Array compute(const Dims& shape, DType result, const Array* out, Inputs inputs, Kernel kernel) {
     if (out && out->dtype() == result && can_write_directly(*out, inputs)) {
-        run(op, *out, inputs, kernel);
+        run(*out, inputs, kernel);
         out->storage()->bump_version();
         return *out;
     }
     Array fresh(shape, result);
-    run(op, fresh, inputs, kernel);
+    run(fresh, inputs, kernel);
     if (!out) return fresh;
     assign(*out, fresh);
     return *out;
@@ -82,8 +82,7 @@ Array unary(UnaryOp op, const Array& x, const Array* out) {
     check_out(operation.name, out, x.shape(), types.result);
     if (operation.takes == Takes::rounding && !is_floating(x.dtype())) return out ? (assign(*out, x), *out) : copy(x, x.dtype());
     const Operand operand(x, types.operands);
-    return compute(operation.name, x.shape(), types.result, out, {operand.get()},
-                   [op]<Isa level>(const auto& args) { kernels::unary<level>(op, args); });
+    return compute(x.shape(), types.result, out, {operand.get()}, [op]<Isa level>(const auto& args) { kernels::unary<level>(op, args); });
 }
 
 Array binary(BinaryOp op, const Array& a, const Array& b, const Array* out) {
@@ -93,7 +92,7 @@ Array binary(BinaryOp op, const Array& a, const Array& b, const Array* out) {
     const Dims shape = broadcast_shapes(operation.name, a.shape(), b.shape());
     check_out(operation.name, out, shape, types.result);
     const Operand left(a, types.operands), right(b, types.operands);
-    return compute(operation.name, shape, types.result, out, {left.get(), right.get()},
+    return compute(shape, types.result, out, {left.get(), right.get()},
                    [op]<Isa level>(const auto& args) { kernels::binary<level>(op, args); });
 }
 
@@ -102,7 +101,7 @@ Array activation(Activation f, const Array& x, const Array* out) {
     const Types types = types_of(operation, x.dtype());
     check_out(operation.name, out, x.shape(), types.result);
     const Operand operand(x, types.operands);
-    return compute(operation.name, x.shape(), types.result, out, {operand.get()},
+    return compute(x.shape(), types.result, out, {operand.get()},
                    [f]<Isa level>(const auto& args) { kernels::activation<level>(f, args); });
 }
 
@@ -112,7 +111,7 @@ Array activation_backward(Activation f, const Array& g, const Array& saved) {
     if (!is_floating(dtype)) fail_type(op, ": gradient is not floating: ", dtype, "; only floats have gradients");
     const Dims shape = broadcast_shapes(op, g.shape(), saved.shape());
     const Operand left(g, dtype), right(saved, dtype);
-    return compute(op, shape, dtype, nullptr, {left.get(), right.get()},
+    return compute(shape, dtype, nullptr, {left.get(), right.get()},
                    [f]<Isa level>(const auto& args) { kernels::activation_backward<level>(f, args); });
 }
 
@@ -121,7 +120,7 @@ Array where(const Array& condition, const Array& a, const Array& b) {
     if (condition.dtype() != DType::boolean) fail_type("where: condition is not boolean: ", condition.dtype(), "; compare it with 0 first");
     const Dims shape = broadcast_shapes("where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));
     const Operand left(a, dtype), right(b, dtype);
-    return compute("where", shape, dtype, nullptr, {&condition, left.get(), right.get()},
+    return compute(shape, dtype, nullptr, {&condition, left.get(), right.get()},
                    []<Isa level>(const auto& args) { kernels::where<level>(args); });
 }
 
@@ -130,7 +129,7 @@ Array clip(const Array& x, const Array& low, const Array& high, const Array* out
     const Dims shape = broadcast_shapes("clip", x.shape(), broadcast_shapes("clip", low.shape(), high.shape()));
     check_out("clip", out, shape, dtype);
     const Operand value(x, dtype), least(low, dtype), most(high, dtype);
-    return compute("clip", shape, dtype, out, {value.get(), least.get(), most.get()},
+    return compute(shape, dtype, out, {value.get(), least.get(), most.get()},
                    []<Isa level>(const auto& args) { kernels::clip<level>(args); });
 }
 

@@ -95,8 +95,8 @@ double next_after(ElementType type, double a, double b) {
     const int p = type == ElementType::float16 ? 11 : 8, e = type == ElementType::float16 ? -13 : -125;
     const double largest = type == ElementType::float16 ? 65504.0 : 0x1.fep127;
     if (std::isinf(a)) return std::copysign(largest, a);
-    int k;
-    const bool power_of_two = std::fabs(std::frexp(a, &k)) == 0.5;
+    int k = e;
+    const bool power_of_two = a != 0 && std::fabs(std::frexp(a, &k)) == 0.5;
     const bool shrinks = a != 0 && (a < 0) == (a < b);
     const double gap = std::ldexp(1.0, std::max(k - (shrinks && power_of_two && k > e ? 1 : 0), e) - p);
     const double result = a < b ? a + gap : a - gap;
