@@ -132,6 +132,13 @@ def test_threads_and_starting_in_the_middle_change_no_bit_of_an_augmented_batch(
         assert batches(workers, start) == whole[start:]
 
 
+def test_every_batch_of_every_epoch_and_seed_draws_its_own_random_numbers() -> None:
+    same = TensorDataset(np.tile(np.random.default_rng(0).random((1, 1, 6, 6), np.float32), (6, 1, 1, 1)))
+    loaders = [DataLoader(same, 2, seed=seed, transform=RandomAffine(degrees=20)) for seed in (0, 1)]
+    batches = [batch.numpy().tobytes() for loader in loaders for epoch in range(2) for batch in loader.batches(epoch)]
+    assert len(set(batches)) == 2 * 2 * 3
+
+
 def test_a_transform_may_change_labels() -> None:
     (_, soft), *_ = DataLoader(TensorDataset(np.ones((4, 1, 2, 2), np.float32), [0, 1, 2, 0]), 4, transform=MixUp(1.0, 3))
     assert soft.shape == (4, 3)
