@@ -13,4 +13,6 @@ from pyengine.nn.loss import *
 from pyengine.nn.module import *
 from pyengine.nn.norm import *
 from pyengine.nn.parameter import *
+from pyengine.nn.pool import *
 from pyengine.nn.transformer import *
+from pyengine.nn.upsampling import *

@@ -16,6 +16,7 @@ from pyengine.tensor import Tensor
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
 
 Sizes = int | Sequence[int]
+Padding = Sizes | Sequence[tuple[int, int]] | str
 
 
 class _Conv(Module):
@@ -30,7 +31,7 @@ class _Conv(Module):
         out_channels: int,
         kernel_size: Sizes,
         stride: Sizes = 1,
-        padding: Sizes | str = 0,
+        padding: Padding = 0,
         dilation: Sizes = 1,
         groups: int = 1,
         bias: bool = True,
@@ -59,7 +60,7 @@ class _Conv(Module):
     def reset_parameters(self) -> None:
         init_uniform([self.weight, self.bias], math.prod(self.weight.shape[1:]))
 
-    def _sizes(self, setting: str, value: Sizes) -> tuple[int, ...]:
+    def _sizes(self, setting: str, value: Any) -> tuple[Any, ...]:
         sizes = (value,) * self._rank if isinstance(value, int) else tuple(value)
         if len(sizes) != self._rank:
             raise ValueError(f"{type(self).__name__}: {setting} does not fit: {sizes}; one number, or {self._rank}")
@@ -82,7 +83,7 @@ class _ConvForward(_Conv):
         out_channels: int,
         kernel_size: Sizes,
         stride: Sizes = 1,
-        padding: Sizes | str = 0,
+        padding: Padding = 0,
         dilation: Sizes = 1,
         groups: int = 1,
         bias: bool = True,
@@ -102,7 +103,8 @@ class _ConvForward(_Conv):
     def forward(self, x: Tensor) -> Tensor:
         padding: Any = self.padding
         if self.padding_mode != "zeros":
-            x = F.pad(x, [width for width in reversed(padding) for _ in range(2)], mode=self.padding_mode)
+            pairs = [(width, width) if isinstance(width, int) else width for width in padding]
+            x = F.pad(x, [width for pair in reversed(pairs) for width in pair], mode=self.padding_mode)
             padding = 0
         return type(self)._function(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
@@ -113,8 +115,8 @@ class _ConvForward(_Conv):
 class Conv1d(_ConvForward):
     """y[n, o, i] = b[o] + Σ_c,k W[o, c, k] x[n, c, i stride + k dilation - padding]: x (N, C, L), W ``weight`` (out, in / groups, K).
 
-    ``padding``: numbers, 'valid' (none), or 'same' (⌈L / stride⌉ outputs, the odd element behind, at every stride and dilation, as
-    TensorFlow has it).
+    ``padding``: numbers, pairs (low, high), 'valid' (none), or 'same' (⌈L / stride⌉ outputs, the odd element behind, at every stride and
+    dilation, as TensorFlow has it).
     """
 
     _rank = 1
@@ -153,7 +155,7 @@ class _ConvTranspose(_Conv):
         out_channels: int,
         kernel_size: Sizes,
         stride: Sizes = 1,
-        padding: Sizes | str = 0,
+        padding: Padding = 0,
         output_padding: Sizes = 0,
         groups: int = 1,
         bias: bool = True,

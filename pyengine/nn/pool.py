@@ -25,12 +25,13 @@ __all__ = [
 ]
 
 Sizes = int | Sequence[int]
+Padding = Sizes | Sequence[tuple[int, int]] | str
 
 
 class _Pool(Module):
     _function: ClassVar[Callable[..., Any]]
 
-    def __init__(self, kernel_size: Sizes, stride: Sizes | None, padding: Sizes | str, ceil_mode: bool) -> None:
+    def __init__(self, kernel_size: Sizes, stride: Sizes | None, padding: Padding, ceil_mode: bool) -> None:
         super().__init__()
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
@@ -46,7 +47,7 @@ class _MaxPool(_Pool):
         self,
         kernel_size: Sizes,
         stride: Sizes | None = None,
-        padding: Sizes | str = 0,
+        padding: Padding = 0,
         dilation: Sizes = 1,
         return_indices: bool = False,
         ceil_mode: bool = False,
@@ -87,7 +88,7 @@ class _AvgPool(_Pool):
         self,
         kernel_size: Sizes,
         stride: Sizes | None = None,
-        padding: Sizes | str = 0,
+        padding: Padding = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:
@@ -126,12 +127,20 @@ class _AdaptivePool(Module):
         super().__init__()
         self.output_size = output_size
 
-    def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = type(self)._function(x, self.output_size)
-        return result
+    def forward(self, x: Tensor) -> Any:
+        return type(self)._function(x, self.output_size)
 
     def extra_repr(self) -> str:
         return f"output_size={self.output_size}"
+
+
+class _AdaptiveMaxPool(_AdaptivePool):
+    def __init__(self, output_size: int | Sequence[int | None], return_indices: bool = False) -> None:
+        super().__init__(output_size)
+        self.return_indices = return_indices
+
+    def forward(self, x: Tensor) -> Any:
+        return type(self)._function(x, self.output_size, self.return_indices)
 
 
 class AdaptiveAvgPool1d(_AdaptivePool):
@@ -152,19 +161,19 @@ class AdaptiveAvgPool3d(_AdaptivePool):
     _function = staticmethod(F.adaptive_avg_pool3d)
 
 
-class AdaptiveMaxPool1d(_AdaptivePool):
+class AdaptiveMaxPool1d(_AdaptiveMaxPool):
     """``output_size`` maxima, of windows from ⌊i L / output_size⌋ up to ⌈(i + 1) L / output_size⌉."""
 
     _function = staticmethod(F.adaptive_max_pool1d)
 
 
-class AdaptiveMaxPool2d(_AdaptivePool):
+class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     """:class:`AdaptiveMaxPool1d` over height and width; a size None keeps the input's."""
 
     _function = staticmethod(F.adaptive_max_pool2d)
 
 
-class AdaptiveMaxPool3d(_AdaptivePool):
+class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     """:class:`AdaptiveMaxPool1d` over depth, height and width; a size None keeps the input's."""
 
     _function = staticmethod(F.adaptive_max_pool3d)

@@ -78,10 +78,35 @@ def test_negative_widths_crop(mode: str) -> None:
     assert F.pad(pe.asarray(x), (1, -3), mode=mode, value=7).tolist()[1:] == [0, 1]
 
 
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize(("old", "new"), [(4, 7), (5, 2), (3, 1), (1, 4), (6, 12), (5, 5)])
+def test_interpolate(old: int, new: int, align_corners: bool) -> None:
+    x = rng.standard_normal((2, 3, old))
+    nearest = F.interpolate(pe.asarray(x), size=new)
+    np.testing.assert_array_equal(nearest.numpy(), x[..., [i * old // new for i in range(new)]])
+    at = [i * (old - 1) / max(new - 1, 1) if align_corners else (i + 0.5) * old / new - 0.5 for i in range(new)]
+    expected = np.stack([[np.interp(at, range(old), row) for row in rows] for rows in x])
+    result = F.interpolate(pe.asarray(x), size=[new], mode="linear", align_corners=align_corners)
+    np.testing.assert_allclose(result.numpy(), expected, rtol=0, atol=1e-14)
+
+
+def test_interpolate_in_two_dimensions() -> None:
+    x = rng.standard_normal((1, 2, 3, 4))
+    result = F.interpolate(pe.asarray(x), scale_factor=(2, 1.5), mode="bilinear")
+    rows = F.interpolate(pe.asarray(x.transpose(0, 1, 3, 2).reshape(1, 8, 3)), size=6, mode="linear").numpy()
+    both = F.interpolate(pe.asarray(rows.reshape(2, 4, 6).transpose(0, 2, 1).reshape(1, 12, 4).copy()), size=6, mode="linear")
+    np.testing.assert_allclose(result.numpy(), both.numpy().reshape(1, 2, 6, 6), rtol=0, atol=1e-14)
+    check_gradients(lambda x: F.interpolate(x, size=5, mode="bilinear"), x)
+    check_gradients(lambda x: F.interpolate(x, scale_factor=2), x)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: F.bilinear(pe.ones((2, 3)), pe.ones((1, 4)), pe.ones((5, 3, 4))), "bilinear: sizes differ"),
+        (lambda: F.interpolate(pe.ones((1, 1, 3))), "interpolate: size None, scale_factor None; give one of them"),
+        (lambda: F.interpolate(pe.ones((1, 1, 3)), (2, 2)), r"interpolate: sizes do not fit: \(2, 2\) for input \(1, 1, 3\)"),
+        (lambda: F.interpolate(pe.ones((1, 1, 3)), 4, mode="bilinear"), "interpolate: mode does not fit: 'bilinear'"),
         (lambda: F.pad(pe.ones((3,)), (1,)), r"pad: widths do not fit: \(1,\) for shape \(3,\)"),
         (lambda: F.pad(pe.ones((3,)), (1, 1, 1, 1)), "pad: widths do not fit"),
         (lambda: F.pad(pe.ones((3,)), (1, 1), mode="mirror"), "pad: unknown mode: 'mirror'"),
