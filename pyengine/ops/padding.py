@@ -57,7 +57,7 @@ def conv_geometry(
     strides = axes_tuple(op, "stride", stride, axes)
     dilations = axes_tuple(op, "dilation", dilation, axes)
     spans = tuple(d * (k - 1) + 1 for k, d in zip(kernels, dilations, strict=True))
-    pads = _resolve(op, padding, sizes, spans, strides)
+    pads = resolve_padding(op, padding, sizes, spans, strides)
     for axis, (size, span, (low, high)) in enumerate(zip(sizes, spans, pads, strict=True)):
         if size + low + high < span:
             raise ValueError(
@@ -68,9 +68,10 @@ def conv_geometry(
     return ConvGeometry(pads, outputs)
 
 
-def _resolve(
+def resolve_padding(
     op: str, padding: Padding, sizes: tuple[int, ...], spans: tuple[int, ...], strides: tuple[int, ...]
 ) -> tuple[tuple[int, int], ...]:
+    """(low, high) for each axis, from any of the forms that :func:`conv_geometry` takes."""
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
             raise ValueError(f"{op}: no such padding: {padding!r}; must be 'same', 'valid', an integer, or one or a pair for each axis")
