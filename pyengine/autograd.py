@@ -465,7 +465,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         if not _state.grad_enabled:
             return f(*args, **kwargs)
-        random_state = ops.random.get_state()
+        random_state = ops.random.default_generator.get_state()
         with no_grad(), _capture() as captured:
             output = f(*args, **kwargs)
         several = isinstance(output, tuple | list)
@@ -473,7 +473,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
         def pull(g: Any, *_: Any) -> tuple[Tensor | None, ...]:
             create_graph = _state.grad_enabled
-            with ops.random.replay(random_state), enable_grad():
+            with _replayed(random_state), enable_grad():
                 again = f(*args, **kwargs)
             pairs = zip(again, g, strict=True) if several else [(again, g)]
             live = [(out, seed) for out, seed in pairs if out._requires_grad]
@@ -484,6 +484,18 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         return type(output)(recorded) if several else recorded
 
     return wrapped
+
+
+@contextmanager
+def _replayed(state: tuple[int, int]) -> Iterator[None]:
+    """Random draws inside start from ``state``; those after go on as if nothing had been drawn."""
+    generator = ops.random.default_generator
+    before = generator.get_state()
+    generator.set_state(state)
+    try:
+        yield
+    finally:
+        generator.set_state(before)
 
 
 @contextmanager
