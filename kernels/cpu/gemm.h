@@ -34,8 +34,9 @@ struct Range {
 inline Range part(Range whole, std::int64_t begin, std::int64_t size) { return {begin, min_of(whole.end, begin + size)}; }
 
 constexpr std::int64_t max_side = 2048;
+// A panel of B stays in the first-level cache; the wide tiles of AVX-512 use each element so often that the second will do.
 template <typename T>
-constexpr std::int64_t max_depth = 2048 / static_cast<std::int64_t>(sizeof(T));
+constexpr std::int64_t max_depth = (level == Isa::avx512 ? 4096 : 1536) / static_cast<std::int64_t>(sizeof(T));
 constexpr std::int64_t cached_bytes = 512 << 10;  // half of a second-level cache of today
 constexpr double task_flops = 1e6;                // ten microseconds: several times what handing out a task costs
 constexpr double max_tasks = 64;
@@ -60,6 +61,7 @@ public:
         packs_a_ = widens || (n > 2 * width && (exceeds_cache(block_rows_) || a.row * size % 4096 == 0));
         const bool packs_b = widens || b.col != 1 || (m > 8 * Tile<T>::rows && exceeds_cache(block_cols_));
         packed_from_ = packs_b ? 0 : n % lanes<T> == 0 ? n : n / width * width;
+        cut_into_tasks();
     }
 
     /// Elements of T.
@@ -82,57 +84,72 @@ public:
 private:
     static constexpr bool widens = sizeof(E) != sizeof(T);
     static constexpr std::int64_t size = sizeof(T), width = Tile<T>::cols;
+    static constexpr std::int64_t pack_bytes = 128 << 10, pack_depth = 32;  // of a task; rows of B at a time
 
     std::int64_t packed_a_size() const { return packs_a_ ? padded_cols<T>(block_rows_ * depth_) : 0; }
     std::int64_t packed_b_size() const { return padded_cols<T>(min_of(block_cols_, n_ - packed_from_)) * depth_; }
 
+    /// Halves the longer side of a block until there are as many tasks as the work is worth.
+    void cut_into_tasks() {
+        task_rows_ = block_rows_;
+        task_cols_ = block_cols_;
+        const double flops = 2.0 * static_cast<double>(block_rows_) * static_cast<double>(block_cols_) * static_cast<double>(depth_);
+        const double wanted = min_of(max_tasks, flops / task_flops);
+        for (double tasks = 1; 2 * tasks <= wanted && (task_rows_ > height_ || task_cols_ > width); tasks *= 2) {
+            if (task_rows_ > height_ && (task_rows_ >= task_cols_ || task_cols_ <= width))
+                task_rows_ = ceil_div(ceil_div(task_rows_, 2), height_) * height_;
+            else
+                task_cols_ = ceil_div(ceil_div(task_cols_, 2), width) * width;
+        }
+    }
+
     void multiply_block(Range rows, Range cols, Range ks) {
-        const Range packed_rows = packs_a_ ? rows : Range{0, 0}, packed_cols = {max_of(cols.begin, packed_from_), cols.end};
-        pack_block(packed_rows, packed_cols, ks);
-        std::int64_t task_rows = rows.size(), task_cols = cols.size();
-        cut_into_tasks(task_rows, task_cols, ks.size());
-        const std::int64_t across = ceil_div(cols.size(), task_cols);
-        parallel_for(ceil_div(rows.size(), task_rows) * across, [&](std::int64_t task) {
-            const Range task_i = part(rows, rows.begin + task / across * task_rows, task_rows);
-            const Range task_j = part(cols, cols.begin + task % across * task_cols, task_cols);
+        pack_block(rows, cols, ks);
+        const std::int64_t across = ceil_div(cols.size(), task_cols_);
+        parallel_for(ceil_div(rows.size(), task_rows_) * across, [&](std::int64_t task) {
+            const Range task_i = part(rows, rows.begin + task / across * task_rows_, task_rows_);
+            const Range task_j = part(cols, cols.begin + task % across * task_cols_, task_cols_);
             multiply_tiles(task_i, task_j, ks, rows.begin, cols);
             if constexpr (widens)
                 if (ks.end == k_) narrow(task_i, task_j, rows.begin, cols);
         });
     }
 
-    /// Halves the longer side until there are as many tasks as the work is worth.
-    void cut_into_tasks(std::int64_t& rows, std::int64_t& cols, std::int64_t depth) const {
-        const double flops = 2.0 * static_cast<double>(rows) * static_cast<double>(cols) * static_cast<double>(depth);
-        const double wanted = min_of(max_tasks, flops / task_flops);
-        for (double tasks = 1; 2 * tasks <= wanted && (rows > height_ || cols > width); tasks *= 2) {
-            if (rows > height_ && (rows >= cols || cols <= width))
-                rows = ceil_div(ceil_div(rows, 2), height_) * height_;
-            else
-                cols = ceil_div(ceil_div(cols, 2), width) * width;
-        }
-    }
-
+    /// Both operands' panels in one parallel loop, several a task.
     void pack_block(Range rows, Range cols, Range ks) {
-        const std::int64_t row_panels = ceil_div(max_of<std::int64_t>(rows.size(), 0), height_);
-        const std::int64_t col_panels = ceil_div(max_of<std::int64_t>(cols.size(), 0), width);
-        const std::int64_t panels_a_task = max_of<std::int64_t>(1, (64 << 10) / (ks.size() * width * size));
-        parallel_blocks(row_panels + col_panels, panels_a_task, [&](std::int64_t begin, std::int64_t end) {
-            for (std::int64_t panel = begin; panel < end; ++panel) {
-                if (panel < row_panels)
-                    pack_rows(part(rows, rows.begin + panel * height_, height_), rows.begin, ks);
-                else
-                    pack_cols(part(cols, cols.begin + (panel - row_panels) * width, width), cols.begin, ks);
-            }
+        cols.begin = max_of(cols.begin, packed_from_);
+        const std::int64_t row_panels = packs_a_ ? ceil_div(rows.size(), height_) : 0;
+        const std::int64_t col_panels = cols.begin < cols.end ? ceil_div(cols.size(), width) : 0;
+        if (row_panels + col_panels == 0) return;
+        const std::int64_t rows_a_task = ceil_div(pack_bytes, ks.size() * height_ * size), row_tasks = ceil_div(row_panels, rows_a_task);
+        const std::int64_t cols_a_task = ceil_div(pack_bytes, ks.size() * width * size), col_tasks = ceil_div(col_panels, cols_a_task);
+        parallel_for(row_tasks + col_tasks, [&](std::int64_t task) {
+            if (task < row_tasks)
+                pack_rows(part(rows, rows.begin + task * rows_a_task * height_, rows_a_task * height_), rows.begin, ks);
+            else
+                pack_cols(part(cols, cols.begin + (task - row_tasks) * cols_a_task * width, cols_a_task * width), cols.begin, ks);
         });
     }
 
-    void pack_rows(Range panel, std::int64_t first, Range ks) {
-        pack_a(packed_a_ + (panel.begin - first) * ks.size(), a_.at(panel.begin, ks.begin), a_.row, a_.col, panel.size(), ks.size());
+    /// Where the rows (columns) lie side by side, some of all panels before the next: memory is read in longer runs.
+    void pack_rows(Range rows, std::int64_t first, Range ks) {
+        const std::int64_t step = a_.row == 1 ? pack_depth : ks.size();
+        for (std::int64_t p = ks.begin; p < ks.end; p += step)
+            for (std::int64_t i = rows.begin; i < rows.end; i += height_) {
+                const std::int64_t count = min_of(height_, rows.end - i);
+                T* panel = packed_a_ + (i - first) * ks.size() + (p - ks.begin) * count;
+                pack_a(panel, a_.at(i, p), a_.row, a_.col, count, min_of(step, ks.end - p));
+            }
     }
 
-    void pack_cols(Range panel, std::int64_t first, Range ks) {
-        pack_b(packed_b_ + (panel.begin - first) * ks.size(), b_.at(ks.begin, panel.begin), b_.row, b_.col, ks.size(), panel.size());
+    void pack_cols(Range cols, std::int64_t first, Range ks) {
+        const std::int64_t step = b_.col == 1 ? pack_depth : ks.size();
+        for (std::int64_t p = ks.begin; p < ks.end; p += step)
+            for (std::int64_t j = cols.begin; j < cols.end; j += width) {
+                const std::int64_t count = min_of(width, cols.end - j);
+                T* panel = packed_b_ + (j - first) * ks.size() + (p - ks.begin) * padded_cols<T>(count);
+                pack_b(panel, b_.at(p, j), b_.row, b_.col, min_of(step, ks.end - p), count);
+            }
     }
 
     void multiply_tiles(Range rows, Range cols, Range ks, std::int64_t first_row, Range block_cols) {
@@ -192,7 +209,7 @@ private:
     std::int64_t m_, n_, k_;
     Operand<E> a_, b_;
     std::int64_t height_, depth_;  // rows of a panel of A; depth of a block
-    std::int64_t block_rows_, block_cols_;
+    std::int64_t block_rows_, block_cols_, task_rows_, task_cols_;
     bool packs_a_;
     std::int64_t packed_from_;  // columns of B from here on are packed
     E* c_ = nullptr;

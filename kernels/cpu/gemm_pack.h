@@ -105,11 +105,21 @@ void copy_transposed(T* dst, std::int64_t width, const E* src, std::int64_t stri
     }
 }
 
+/// dst[p * width + i] = src[p * stride + i], i < count, p < k.
+template <typename T, typename E>
+void copy_rows(T* dst, std::int64_t width, const E* src, std::int64_t stride, std::int64_t count, std::int64_t k) {
+    std::int64_t i = 0;
+    for (; i + lanes<T> <= count; i += lanes<T>)
+        for (std::int64_t p = 0; p < k; ++p) store(dst + p * width + i, load_float(src + p * stride + i));
+    if (const std::int64_t rest = count - i; rest > 0)
+        for (std::int64_t p = 0; p < k; ++p) store_partial(dst + p * width + i, load_float_partial<T>(src + p * stride + i, rest), rest);
+}
+
 /// dst[p * width + i] = src[i * across + p * along], i < count, p < k.
 template <typename T, typename E>
 void pack(T* dst, std::int64_t width, const E* src, std::int64_t across, std::int64_t along, std::int64_t count, std::int64_t k) {
     if (across == 1) {
-        for (std::int64_t p = 0; p < k; ++p) copy_widened(dst + p * width, src + p * along, count);
+        copy_rows(dst, width, src, along, count, k);
     } else if (along == 1) {
         copy_transposed(dst, width, src, across, count, k);
     } else {

@@ -22,6 +22,7 @@ namespace {  // one copy per translation unit: see "ISA-level code" in docs/arch
 /// Runs body(i) for every i in [0, count).
 template <typename Body>
 [[maybe_unused]] void parallel_for(std::int64_t count, Body body) {
+    if (count == 1) return body(0);
     parallel_run(count, [](void* context, std::int64_t i) { (*static_cast<Body*>(context))(i); }, &body);
 }
 

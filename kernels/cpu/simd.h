@@ -62,7 +62,19 @@ inline auto first_lanes(std::int64_t n) {
     return mask;
 }
 
-/// The first n lanes from p, `fill` in the others; n < lanes. A copy of variable length is a call, so where the level can mask, it does.
+/// n < lanes elements, in pieces of fixed size: a copy of variable length would be a call.
+template <typename T>
+inline void copy_partial(T* to, const T* from, std::int64_t n) {
+    std::int64_t i = 0;
+#pragma GCC unroll 8
+    for (std::int64_t piece = lanes<T> / 2; piece > 0; piece /= 2) {
+        if (!(n & piece)) continue;
+        std::memcpy(to + i, from + i, static_cast<std::size_t>(piece) * sizeof(T));
+        i += piece;
+    }
+}
+
+/// The first n lanes from p, `fill` in the others; n < lanes.
 template <typename T>
 inline Vec<T> load_partial(const T* p, std::int64_t n, T fill = T{}) {
     Vec<T> v = broadcast(fill);
@@ -75,22 +87,23 @@ inline Vec<T> load_partial(const T* p, std::int64_t n, T fill = T{}) {
     if constexpr (sizeof(T) == 4) return mask ? (Vec<T>)_mm256_maskload_epi32(reinterpret_cast<const int*>(p), (__m256i)mask) : v;
     if constexpr (sizeof(T) == 8) return mask ? (Vec<T>)_mm256_maskload_epi64(reinterpret_cast<const long long*>(p), (__m256i)mask) : v;
 #endif
-    std::memcpy(&v, p, static_cast<std::size_t>(n) * sizeof(T));
-    return v;
+    T whole[lanes<T>];
+    store(whole, v);
+    copy_partial(whole, p, n);
+    return load(whole);
 }
 
+/// The first n lanes to p; n < lanes. AVX2 could mask here as well, but AMD's processors take a dozen cycles or more for such a store.
 template <typename T>
 inline void store_partial(T* p, Vec<T> v, std::int64_t n) {
 #if defined(__AVX512F__)
     const auto mask = (1u << n) - 1u;
     if constexpr (sizeof(T) == 4) return _mm512_mask_storeu_epi32(p, static_cast<__mmask16>(mask), (__m512i)v);
     if constexpr (sizeof(T) == 8) return _mm512_mask_storeu_epi64(p, static_cast<__mmask8>(mask), (__m512i)v);
-#elif defined(__AVX2__)
-    const auto mask = (__m256i)first_lanes<T>(n);
-    if constexpr (sizeof(T) == 4) return _mm256_maskstore_epi32(reinterpret_cast<int*>(p), mask, (__m256i)v);
-    if constexpr (sizeof(T) == 8) return _mm256_maskstore_epi64(reinterpret_cast<long long*>(p), mask, (__m256i)v);
 #endif
-    std::memcpy(p, &v, static_cast<std::size_t>(n) * sizeof(T));
+    T whole[lanes<T>];
+    store(whole, v);
+    copy_partial(p, whole, n);
 }
 
 template <typename T>
