@@ -255,6 +255,37 @@ def test_elements_that_no_output_meets_are_not_read() -> None:
         assert np.all(numpy_of(leaf.grad) == batch * 9.0)
 
 
+@pytest.mark.parametrize("filters", [1, 20])
+@pytest.mark.parametrize("batch", [1, 40])
+def test_a_nan_in_a_corner_reaches_the_weight_that_meets_it_alone(filters: int, batch: int) -> None:
+    for _ in each_level():
+        for row, column in product((0, -1), (0, -1)):
+            x = np.ones((batch, 2, 7, 6), np.float32)
+            x[0, 1, row, column] = np.nan
+            leaf = pe.ones((filters, 2, 3, 3), requires_grad=True)
+            pe.conv2d(pe.asarray(x), leaf).sum().backward()
+            expected = np.full(leaf.shape, batch * 20.0)
+            expected[:, 1, row, column] = np.nan
+            assert leaf.grad is not None
+            np.testing.assert_array_equal(leaf.grad.numpy(), expected)
+
+
+@pytest.mark.parametrize("case", [case._replace(batch=batch) for case in LARGE[:1] + LARGE[-3:] for batch in (3, 20)])
+def test_scratch_may_hold_anything(case: Case) -> None:
+    """Freed blocks of every size class are full of NaN, so the workspace is, too."""
+    rng = np.random.default_rng(0)
+    x, w, y = (pe.asarray(random(rng, shape).astype(np.float32)) for shape in (case.x_shape, case.w_shape, case.y_shape))
+    for _ in each_level():
+        for run in (
+            lambda: run_conv(case, x, w, None),
+            lambda: run_engine(_engine.conv_transpose, case, y, w, None, case.size),
+            lambda: run_engine(_engine.conv_weight_gradient, case, x, y, case.kernel),
+        ):
+            blocks = [pe.full((2**n * quarter // 4,), math.nan, dtype=pe.float32) for n in range(6, 22) for quarter in (4, 5, 6, 7)]
+            del blocks
+            assert np.isfinite(numpy_of(run())).all()
+
+
 # Padding --------------------------------------------------------------------------------------------------------------------------------
 
 
