@@ -46,7 +46,7 @@ def from_any(obj: Any, dtype: DType | None, copy: bool | None) -> Tensor:
         return _from_scalar(obj, dtype)
     if hasattr(obj, "__dlpack__") and hasattr(obj, "__dlpack_device__"):
         return _finish(_tensor.interop.from_dlpack(obj), dtype, copy, shared=True)
-    return _from_numpy(_gather(obj), dtype, copy, shared=_has_memory(obj))
+    return _from_numpy(_gather(obj, dtype), dtype, copy, shared=_has_memory(obj))
 
 
 def _from_scalar(value: bool | int | float, dtype: DType | None) -> Tensor:
@@ -63,14 +63,12 @@ def _has_memory(obj: Any) -> bool:
     return isinstance(obj, memoryview) or hasattr(obj, "__array_interface__") or hasattr(obj, "__array__")
 
 
-def _gather(obj: Any) -> np.ndarray[Any, Any]:
-    """NumPy's reading of nested sequences and buffers, but Python floats become float32."""
+def _gather(obj: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
+    """NumPy's reading of nested sequences and buffers; where no dtype is asked for, Python floats become float32."""
     array = np.asarray(_leaves_to_numpy(obj))
-    if array.dtype == np.float64 and isinstance(obj, list | tuple) and not _holds_arrays(obj):
-        array = array.astype(np.float32)
-    if array.size == 0 and isinstance(obj, list | tuple):
-        array = array.astype(np.float32)
-    return array
+    if dtype is not None or not isinstance(obj, list | tuple):
+        return array
+    return array.astype(np.float32) if array.size == 0 or (array.dtype == np.float64 and not _holds_arrays(obj)) else array
 
 
 def _leaves_to_numpy(obj: Any) -> Any:
