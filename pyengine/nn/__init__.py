@@ -5,6 +5,7 @@ from pyengine.nn.activation import *
 from pyengine.nn.attention import *
 from pyengine.nn.batchnorm import *
 from pyengine.nn.container import *
+from pyengine.nn.conv import *
 from pyengine.nn.dropout import *
 from pyengine.nn.embedding import *
 from pyengine.nn.flatten import *

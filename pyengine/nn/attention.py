@@ -81,8 +81,8 @@ class MultiheadAttention(Module):
         ``need_weights``.
 
         Masks are boolean, True where attention is forbidden, or floating, added to the scores: ``key_padding_mask`` (N, S), ``attn_mask``
-        (L, S) or (N num_heads, L, S). ``is_causal`` forbids every position those behind it. Without weights, the fused kernel does not
-        store them.
+        (L, S) or (N num_heads, L, S). ``is_causal`` forbids every position those behind it. A query that sees no key attends to nothing:
+        zeros. Without weights, the fused kernel does not store them.
         """
         batched = query.ndim == 3
         if not batched and key_padding_mask is not None:
@@ -156,5 +156,10 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, is_causal: boo
     if is_causal:
         future = ops.triu(zeros(scores.shape[-2:], "int8") + 1, k=1) != 0
         scores = ops.where(future, -math.inf, scores)
-    weights = F.softmax(scores if mask is None else scores + mask, -1)
+    if mask is not None:
+        scores = scores + mask
+        unseen = ops.max(scores, axis=-1, keepdims=True) == -math.inf
+        weights = ops.where(unseen, 0.0, F.softmax(ops.where(unseen, 0.0, scores), -1))
+    else:
+        weights = F.softmax(scores, -1)
     return ops.matmul(F.dropout(weights, dropout, dropout > 0), v), weights

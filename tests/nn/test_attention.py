@@ -126,6 +126,19 @@ def test_masks(need_weights: bool) -> None:
 
 
 @pytest.mark.parametrize("need_weights", [True, False])
+def test_a_query_that_sees_no_key_attends_to_nothing(need_weights: bool) -> None:
+    layer = nn.MultiheadAttention(E, H, batch_first=True, dtype="float64")
+    randomize(layer)
+    tensors = [pe.asarray(x, requires_grad=True) for x in inputs()]
+    forbidden = np.zeros((L, S), bool)
+    forbidden[1] = True
+    result, _ = layer(*tensors, attn_mask=pe.asarray(forbidden), need_weights=need_weights)
+    near(result[:, 1], np.broadcast_to(values(layer.out_proj.bias), (N, E)))
+    pe.sum(result).backward()
+    assert all(t.grad is not None and pe.all(pe.isfinite(t.grad)) for t in tensors)
+
+
+@pytest.mark.parametrize("need_weights", [True, False])
 def test_gradients(need_weights: bool) -> None:
     layer = nn.MultiheadAttention(E, H, batch_first=True, dtype="float64")
     check_gradients(lambda q, k, v: layer(q, k, v, need_weights=need_weights)[0], *inputs())
