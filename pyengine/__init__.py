@@ -34,6 +34,7 @@ from pyengine.serialization import load, load_metadata, save
 from pyengine.tensor import Tensor
 
 # isort: split
-from pyengine import nn, optim  # made of everything above
+from pyengine import data, nn, optim  # made of everything above
+from pyengine.config import show_config
 
 e, pi, inf, nan, newaxis = _math.e, _math.pi, _math.inf, _math.nan, None
