@@ -5,7 +5,7 @@ tensors' bytes. A flat dict of tensors, such as ``module.state_dict()``, becomes
 Of nested states, such as ``optimizer.state_dict()``, the tensors are named by their path (``optimizer.state.0.exp_avg``), and what is
 not a tensor stands in the header's metadata as JSON, under ``pyengine.tree``; :func:`load` puts the two together again.
 
-Why this is not the safetensors package: docs/adr/safetensors.md.
+Why this is not the safetensors package: docs/adr/0007-safetensors-reader-of-our-own.md.
 """
 
 from __future__ import annotations
