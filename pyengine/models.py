@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pyengine import Tensor, nn, randn
+from pyengine import nn
+from pyengine.ops.random import randn
+from pyengine.tensor import Tensor
 
 ImageShape = tuple[int, int, int]
 

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import pyengine as pe
+from pyengine.autograd import no_grad
 from pyengine.cli.tasks import TASKS, Task
 from pyengine.cli.train import CHECKPOINT
+from pyengine.creation import asarray
 from pyengine.data import read_image
 from pyengine.extras import require
 from pyengine.models import MODELS
+from pyengine.nn.functional import softmax
+from pyengine.serialization import load
 
 _BAR = 30
 
@@ -31,8 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
     path = _checkpoint(arguments.checkpoint)
     model, task, shape = _load(path)
     inputs = [prepare(image, task, shape) for image in arguments.images]
-    with pe.no_grad():
-        probabilities = pe.nn.functional.softmax(model(pe.asarray(np.stack(inputs))), axis=-1).numpy()
+    with no_grad():
+        probabilities = softmax(model(asarray(np.stack(inputs))), -1).numpy()
     print(f"{path}")
     for image, p in zip(arguments.images, probabilities, strict=True):
         print(f"\n{image}")
@@ -51,7 +54,7 @@ def _checkpoint(given: str | None) -> Path:
 
 
 def _load(path: Path) -> tuple[Any, Task, tuple[int, int, int]]:
-    state = pe.load(path)
+    state = load(path)
     try:
         config, shape = state["config"], state["image"]
         task = TASKS[config["data"]]

@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
 _INK, _FAINT, _TRAIN, _TEST = "#22272e", "#8b949e", "#9aa7b4", "#c2410c"
-_STYLE = {
+_STYLE: Any = {
     "font.size": 9,
     "text.color": _INK,
     "axes.labelcolor": _INK,

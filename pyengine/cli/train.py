@@ -16,13 +16,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import pyengine as pe
+from pyengine import _engine
 from pyengine.cli.display import Display
 from pyengine.cli.tasks import TASKS, data_folder
 from pyengine.cli.trainer import OPTIMIZERS, Config, Trainer, usual_rate
 from pyengine.extras import require
 from pyengine.files import atomic_write
 from pyengine.models import MODELS
+from pyengine.serialization import load, save
 
 CHECKPOINT, LOG, PICTURE = "checkpoint.safetensors", "log.json", "report.png"
 _CHANGEABLE = {"epochs", "device", "threads", "data_dir", "download"}
@@ -65,9 +66,9 @@ class Run:
 
     def save(self) -> None:
         """The checkpoint, then the log; each is whole at any moment."""
-        pe.save({**self.trainer.state(), "data_dir": self.data_dir}, self.folder / CHECKPOINT)
+        save({**self.trainer.state(), "data_dir": self.data_dir}, self.folder / CHECKPOINT)
         epochs = [{**record, "seconds": self.seconds.get(int(record["epoch"]))} for record in self.trainer.progress.history]
-        log = {"pyengine": pe.__version__, "config": asdict(self.trainer.config), "epochs": epochs}
+        log = {"pyengine": _engine.version, "config": asdict(self.trainer.config), "epochs": epochs}
         with atomic_write(self.folder / LOG) as file:
             file.write(json.dumps(log, indent=1).encode())
 
@@ -79,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     for module, purpose in (("rich", "the progress bar"), ("matplotlib", "the picture of the results")):
         require(module, "pyengine[train]", purpose)
     if "threads" in given:
-        pe.set_num_threads(given["threads"])
+        _engine.set_thread_count(given["threads"])
     run = _resumed(given) if "resume" in given else _begun(given)
     began = time.perf_counter()
     if not _train(run):
@@ -176,7 +177,7 @@ def _resumed(given: dict[str, Any]) -> Run:
     if refused := sorted(set(given) - _CHANGEABLE - {"resume"}):
         raise ValueError(f"train: --{refused[0].replace('_', '-')} cannot be given with --resume; the run goes on as it began")
     folder = Path(given["resume"])
-    state = pe.load(folder / CHECKPOINT)
+    state = load(folder / CHECKPOINT)
     try:
         config = replace(Config(**state["config"]), **({"epochs": given["epochs"]} if "epochs" in given else {}))
         data_dir = given.get("data_dir", state["data_dir"])

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import pyengine as pe
 from pyengine import nn, optim
+from pyengine.autograd import no_grad
 from pyengine.cli.tasks import TASKS
 from pyengine.data import DataLoader, TensorDataset
 from pyengine.models import MODELS
+from pyengine.ops.random import default_generator, manual_seed
+from pyengine.tensor import Tensor
 
 OPTIMIZERS: dict[str, tuple[Callable[..., Any], float]] = {
     "sgd": (lambda parameters, lr: optim.SGD(parameters, lr=lr, momentum=0.9, weight_decay=5e-4, nesterov=True), 0.05),
@@ -66,9 +68,10 @@ class Trainer:
     """A model, its optimiser and its data; ``state`` is all there is to save between two batches."""
 
     def __init__(self, config: Config, train_set: TensorDataset, test_set: TensorDataset, device: str = "cpu") -> None:
-        pe.manual_seed(config.seed)
+        manual_seed(config.seed)
         self.config, self.device, self.test_set = config, device, test_set
-        self.image = train_set.tensors[0].shape[1:]
+        _, *image = train_set.tensors[0].shape
+        self.image = image[0], image[1], image[2]
         self.model = MODELS[config.model](self.image, len(TASKS[config.data].classes)).to(device)
         self.optimizer = OPTIMIZERS[config.optimizer][0](self.model.parameters(), config.lr)
         self.loader = DataLoader(
@@ -104,7 +107,7 @@ class Trainer:
         self.progress = Progress(epoch=p.epoch + 1, history=[*p.history, record])
         return True
 
-    def _step(self, images: pe.Tensor, labels: pe.Tensor) -> None:
+    def _step(self, images: Tensor, labels: Tensor) -> None:
         p = self.progress
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.lr * _schedule(p.epoch * len(self.loader) + p.batch, self.config.epochs * len(self.loader))
@@ -133,7 +136,7 @@ class Trainer:
         """Probabilities (n, classes) and labels (n,) of the test images."""
         self.model.eval()
         probabilities, labels = [], []
-        with pe.no_grad():
+        with no_grad():
             for x, y in DataLoader(self.test_set, 500, device=self.device):
                 probabilities.append(nn.functional.softmax(self.model(x), -1).to("cpu").numpy())
                 labels.append(y.to("cpu").numpy())
@@ -146,7 +149,7 @@ class Trainer:
             "progress": asdict(self.progress),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "random": pe.default_generator.get_state(),
+            "random": default_generator.get_state(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -155,7 +158,7 @@ class Trainer:
             raise ValueError(f"train: images differ: the checkpoint was trained on {tuple(state['image'])}, the data have {self.image}")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        pe.default_generator.set_state(state["random"])
+        default_generator.set_state(state["random"])
 
 
 def _schedule(step: int, steps: int) -> float:
