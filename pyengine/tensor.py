@@ -430,11 +430,11 @@ class Tensor(_engine.BufferExporter):
 _Operand = Tensor | bool | int | float | np.generic | np.ndarray
 
 
-def _operator(op: Callable[[Any, Any], Tensor], a: Any, b: Any) -> Any:
+def _operator(op: Callable[[Any, Any], Tensor], a: Any, b: Any) -> Tensor:
     """An operator's result, or NotImplemented where the other operand is none of ours."""
     if isinstance(b if isinstance(a, Tensor) else a, _Operand):
         return op(a, b)
-    return NotImplemented
+    return NotImplemented  # type: ignore[no-any-return]  # what Python asks for
 
 
 def as_tensor(value: Any) -> Tensor:

@@ -21,7 +21,8 @@ PYBIND11_MODULE(_engine, m) {
             py::set_error(PyExc_BufferError, e.what());
         }
     });
-    py::register_exception<OutOfMemoryError>(m, "OutOfMemoryError", PyExc_MemoryError);
+    py::register_exception<OutOfMemoryError>(m, "OutOfMemoryError", PyExc_MemoryError).attr("__doc__") =
+        "There is not enough memory: what was asked for, what is held, and what is free. Arrays made before are untouched.";
 
     bindings::register_array(m);
     bindings::register_buffer_exporter(m);

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyengine import _engine
 from pyengine import tensor as _tensor
 
-Tensor = Any  # the class lives in pyengine.tensor, which imports this module
+if TYPE_CHECKING:
+    from pyengine.tensor import Tensor
 
 _cpu = (1, 0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +10,8 @@ from pyengine import _engine, dtypes
 from pyengine import tensor as _tensor
 from pyengine.dtypes import DType, as_dtype
 
-Tensor = Any  # the class lives in pyengine.tensor, which imports this module
+if TYPE_CHECKING:
+    from pyengine.tensor import Tensor
 
 
 def to_numpy(x: Tensor) -> np.ndarray[Any, Any]:
@@ -18,7 +19,8 @@ def to_numpy(x: Tensor) -> np.ndarray[Any, Any]:
     array = x._array
     if x.dtype is dtypes.bfloat16:
         array = _engine.astype(array, dtypes.float32)
-    result: np.ndarray[Any, Any] = _engine.to_numpy(array, array.dtype.numpy)
+    assert array.dtype.numpy is not None
+    result = _engine.to_numpy(array, array.dtype.numpy)
     if x._requires_grad and result.flags.writeable:
         result.flags.writeable = False
     return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +10,8 @@ from pyengine import _engine
 from pyengine import tensor as _tensor
 from pyengine.dtypes import DType
 
-Tensor = Any  # the class lives in pyengine.tensor, which imports this module
+if TYPE_CHECKING:
+    from pyengine.tensor import Tensor
 
 
 def _require_leaf(what: str, x: Tensor) -> None:
@@ -26,7 +27,7 @@ def reduce_tensor(x: Tensor) -> tuple[Any, ...]:
 
 
 def _rebuild(cls: type, elements: np.ndarray[Any, Any], dtype: DType, requires_grad: bool) -> Tensor:
-    result = cls(_tensor.ops.copy(_tensor.Tensor(_engine.from_numpy(elements, dtype)))._array)
+    result: Tensor = cls(_tensor.ops.copy(_tensor.Tensor(_engine.from_numpy(elements, dtype)))._array)
     result._requires_grad = requires_grad
     return result
 

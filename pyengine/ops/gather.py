@@ -43,7 +43,7 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Tensor:
             raise ValueError(f"take: axis missing: shape {x.shape}; only a vector needs none")
         axis = 0
     array = _engine.take(x._array, indices._array, axis)
-    return record("take", array, (x,), (partial(_take_vjp, x.shape, indices, axis),))  # type: ignore[no-any-return]
+    return record("take", array, (x,), (partial(_take_vjp, x.shape, indices, axis),))
 
 
 def _take_vjp(shape: tuple[int, ...], indices: Tensor, axis: int, g: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ def index_add(x: Any, indices: Any, values: Any, /, *, axis: int = 0) -> Tensor:
     x, indices, values = as_tensor(x), as_tensor(indices), as_tensor(values)
     array = _engine.copy(x._array, x.dtype)
     _engine.index_add(array, indices._array, axis, values._array)
-    return record("index_add", array, (x, values), (_same, partial(_index_add_vjp, indices, axis)))  # type: ignore[no-any-return]
+    return record("index_add", array, (x, values), (_same, partial(_index_add_vjp, indices, axis)))
 
 
 def _same(g: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
     """
     x, indices = _aligned(as_tensor(x), as_tensor(indices), axis)
     array = _engine.take_along_axis(x._array, indices._array, axis)
-    return record("take_along_axis", array, (x,), (partial(_along_vjp, x.shape, indices, axis),))  # type: ignore[no-any-return]
+    return record("take_along_axis", array, (x,), (partial(_along_vjp, x.shape, indices, axis),))
 
 
 def _aligned(x: Tensor, indices: Tensor, axis: int) -> tuple[Tensor, Tensor]:
@@ -110,7 +110,7 @@ def scatter_add(x: Any, indices: Any, values: Any, /, *, axis: int = -1) -> Tens
     x, indices, values = as_tensor(x), as_tensor(indices), as_tensor(values)
     array = _engine.copy(x._array, x.dtype)
     _engine.scatter_add(array, indices._array, axis, values._array)
-    return record("scatter_add", array, (x, values), (_same, partial(_scatter_add_vjp, indices, axis)))  # type: ignore[no-any-return]
+    return record("scatter_add", array, (x, values), (_same, partial(_scatter_add_vjp, indices, axis)))
 
 
 def _scatter_add_vjp(indices: Tensor, axis: int, g: Tensor) -> Tensor:
@@ -126,7 +126,7 @@ def scatter(x: Any, indices: Any, values: Any, /, *, axis: int = -1) -> Tensor:
     array = _engine.copy(x._array, x.dtype)
     _engine.scatter(array, indices._array, axis, values._array)
     vjps = (partial(_overwritten_vjp, indices, axis), partial(_written_vjp, x.shape, indices, axis))
-    return record("scatter", array, (x, values), vjps)  # type: ignore[no-any-return]
+    return record("scatter", array, (x, values), vjps)
 
 
 def _overwritten_vjp(indices: Tensor, axis: int, g: Tensor) -> Tensor:
@@ -198,7 +198,7 @@ def _segment_extreme(which: str, x: Any, segment_ids: Any, num_segments: int | N
     x, ids, count = _segments(op, x, segment_ids, num_segments)
     array = creation.full((count, *x.shape[1:]), _neutral(which, x.dtype), dtype=x.dtype)._array
     getattr(_engine, f"index_{which}")(array, ids._array, 0, x._array)
-    return record(op, array, (x,), (partial(_segment_extreme_vjp, ids),), (x, OUTPUT))  # type: ignore[no-any-return]
+    return record(op, array, (x,), (partial(_segment_extreme_vjp, ids),), (x, OUTPUT))
 
 
 def _neutral(which: str, dtype: DType) -> float | int:

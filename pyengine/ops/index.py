@@ -138,7 +138,11 @@ class _Selection:
 
     def _arrays(self, axis: int, item: Any) -> int:
         """Adds the index arrays of one item; returns how many axes of the array it uses up."""
-        index = item if isinstance(item, Tensor) else as_tensor(np.asarray(item, dtype=np.int64 if isinstance(item, list) and not item else None))
+        index = (
+            item
+            if isinstance(item, Tensor)
+            else as_tensor(np.asarray(item, dtype=np.int64 if isinstance(item, list) and not item else None))
+        )
         if dtypes.is_floating(index.dtype):
             raise IndexError(f"getitem: not integers or booleans: index array of {index.dtype}; only these can select")
         if index.dtype is not dtypes.bool_:

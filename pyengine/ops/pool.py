@@ -34,14 +34,14 @@ class _Windows(NamedTuple):
     """For each axis and output: the first input it sees, how many, and what its sum is divided by; the step between inputs by axis."""
 
     first: list[list[int]]
-    count: list[list[int]]
+    length: list[list[int]]
     divisor: list[list[int]]
     step: list[int]
 
 
 class _Axis(NamedTuple):
     first: list[int]
-    count: list[int]
+    length: list[int]
     divisor: list[int]
     step: int
 
@@ -52,7 +52,7 @@ _single = _Axis([0], [1], [1], 1)
 def _windows(axes: Sequence[_Axis]) -> _Windows:
     """Axes filled up with single elements in front, to three."""
     full = [*[_single] * (3 - len(axes)), *axes]
-    return _Windows([a.first for a in full], [a.count for a in full], [a.divisor for a in full], [a.step for a in full])
+    return _Windows([a.first for a in full], [a.length for a in full], [a.divisor for a in full], [a.step for a in full])
 
 
 def _sliding(size: int, kernel: int, stride: int, dilation: int, pads: tuple[int, int], ceil_mode: bool, counts_padding: bool) -> _Axis:
@@ -63,7 +63,7 @@ def _sliding(size: int, kernel: int, stride: int, dilation: int, pads: tuple[int
     outputs = (-(-steps // stride) if ceil_mode else steps // stride) + 1
     if ceil_mode and (outputs - 1) * stride >= size + low:
         outputs -= 1  # the last window would see nothing but padding
-    first, count, divisor = [], [], []
+    first, length, divisor = [], [], []
     for i in range(outputs):
         start = i * stride - low
         skipped = max(0, -(start // dilation)) if start < 0 else 0
@@ -71,16 +71,16 @@ def _sliding(size: int, kernel: int, stride: int, dilation: int, pads: tuple[int
         stop = min(start + span, size)
         taps = max(0, -(-(stop - begin) // dilation))
         first.append(begin)
-        count.append(taps)
+        length.append(taps)
         divisor.append(min(start + span, size + high) - start if counts_padding else taps)
-    return _Axis(first, count, divisor, dilation)
+    return _Axis(first, length, divisor, dilation)
 
 
 def _adaptive(size: int, outputs: int) -> _Axis:
     """Output i of n sees the inputs from floor(i size / n) to ceil((i + 1) size / n)."""
     first = [i * size // outputs for i in range(outputs)]
-    count = [-(-(i + 1) * size // outputs) - start for i, start in enumerate(first)]
-    return _Axis(first, count, count, 1)
+    length = [-(-(i + 1) * size // outputs) - start for i, start in enumerate(first)]
+    return _Axis(first, length, length, 1)
 
 
 class _Planes:

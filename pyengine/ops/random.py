@@ -86,11 +86,12 @@ def _draw(kernel: Any, shape: tuple[int, ...], dtype: Any, generator: Generator 
     if any(size < 0 for size in shape):
         raise ValueError(f"random: negative size: {shape}; every size must be at least 0")
     seed, offset = (generator or default_generator).advance(math.prod(shape))
-    return kernel(shape, dtypes.as_dtype(dtype), seed, offset, *parameters)
+    array: _engine.Array = kernel(shape, dtypes.as_dtype(dtype), seed, offset, *parameters)
+    return array
 
 
 def rand(*shape: Any, dtype: Any = dtypes.float32, generator: Generator | None = None, requires_grad: bool = False) -> Tensor:
-    """Uniform numbers in [0, 1): multiples of 2^-24 in float32 (2^-53 in float64, 2^-11 in float16, 2^-8 in bfloat16), all equally likely."""
+    """Uniform numbers in [0, 1): multiples of 2^-24 in float32 (2^-53 in float64, 2^-11 in float16, 2^-8 in bfloat16), equally likely."""
     x = Tensor(_draw(_engine.random_uniform, _unpacked(shape), dtype, generator))
     x.requires_grad = requires_grad
     return x
@@ -135,7 +136,7 @@ def randint(low: int, high: int, shape: Shape = (), *, dtype: Any = dtypes.int64
 
 
 def bernoulli(p: Any, shape: Shape | None = None, *, dtype: Any = None, generator: Generator | None = None) -> Tensor:
-    """1 with probability ``p``, else 0. One number p with a shape (default dtype float32), or a tensor of them, which gives shape and dtype.
+    """1 with probability ``p``, else 0. One number p with a shape (default dtype float32), or a tensor of them that gives shape and dtype.
 
     p counts in steps of 2^-32 (of its uniform numbers' steps, where it is a tensor). ValueError unless p lies in [0, 1].
     """
@@ -157,7 +158,7 @@ def _probability(op: str, p: float) -> float:
 
 
 def randperm(n: int, *, dtype: Any = dtypes.int64, generator: Generator | None = None) -> Tensor:
-    """The integers from 0 to n - 1 in random order, all orders equally likely (to within n^2 2^-65: two of n sort keys of 64 bits agree)."""
+    """The integers from 0 to n - 1 in random order, all orders equally likely (to within n^2 2^-65: two of n keys of 64 bits agree)."""
     keys = _draw(_engine.random_integers, _sizes(n), dtypes.uint64, generator, 0, 0)
     return ops.astype(ops.argsort(Tensor(keys)), dtype)
 
@@ -168,12 +169,12 @@ def dropout(x: Any, p: float = 0.5, training: bool = True, *, generator: Generat
     N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014. The mask is kept for the gradient,
     ``g m / (1 - p)``. TypeError unless x is floating; ValueError unless p lies in [0, 1].
     """
-    x, p = as_tensor(x), _probability("dropout", p)
-    if not dtypes.is_floating(x.dtype):
-        raise TypeError(f"dropout: dtype is not floating: {x.dtype}; convert first")
+    full, p = as_tensor(x), _probability("dropout", p)
+    if not dtypes.is_floating(full.dtype):
+        raise TypeError(f"dropout: dtype is not floating: {full.dtype}; convert first")
     if not training or p == 0:
-        return x
+        return full
     if p == 1:
-        return ops.multiply(x, creation.zeros(x.shape, x.dtype))
-    mask = Tensor(_draw(_engine.random_bernoulli, x.shape, x.dtype, generator, 1 - p, 1 / (1 - p)))
-    return ops.multiply(x, mask)
+        return ops.multiply(full, creation.zeros(full.shape, full.dtype))
+    mask = Tensor(_draw(_engine.random_bernoulli, full.shape, full.dtype, generator, 1 - p, 1 / (1 - p)))
+    return ops.multiply(full, mask)

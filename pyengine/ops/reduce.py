@@ -42,10 +42,10 @@ def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
 
 def _converted(x: Any, dtype: Any) -> Tensor:
     """x in the dtype asked for, before anything is added; integers are added in 64 bits first, which gives the same."""
-    x = as_tensor(x)
-    if dtype is None or (x.dtype.kind != "f" and not dtypes.is_floating(dtypes.as_dtype(dtype))):
-        return x
-    return ops.astype(x, dtype)
+    tensor = as_tensor(x)
+    if dtype is None or (tensor.dtype.kind != "f" and not dtypes.is_floating(dtypes.as_dtype(dtype))):
+        return tensor
+    return ops.astype(tensor, dtype)
 
 
 def _as_float(x: Any) -> Tensor:
@@ -156,7 +156,7 @@ def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
 
 def _extreme(op: str, x: Tensor, axis: Axis, keepdims: bool) -> Tensor:
     axes = _axes(op, axis, x.ndim)
-    array = getattr(_engine, op)(x._array, axes, keepdims)
+    array: _engine.Array = getattr(_engine, op)(x._array, axes, keepdims)
     return record(op, array, (x,), (partial(_extreme_vjp, axes),), (x, OUTPUT))
 
 

@@ -231,27 +231,27 @@ def split(x: Any, sizes: int | Sequence[int], /, *, axis: int = 0) -> tuple[Tens
 
 def flip(x: Any, /, *, axis: Axis = None) -> Tensor:
     """The order reversed along the axes named, or all; a view."""
-    x = as_tensor(x)
-    axes = _axes("flip", axis, x.ndim)
-    return x[tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(x.ndim))]
+    tensor = as_tensor(x)
+    axes = _axes("flip", axis, tensor.ndim)
+    return tensor[tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(tensor.ndim))]
 
 
 def roll(x: Any, /, shift: int | tuple[int, ...], *, axis: Axis = None) -> Tensor:
     """Elements moved on by ``shift``, those that leave at the end coming back at the start; without an axis, in flattened order."""
-    x = as_tensor(x)
+    rolled = as_tensor(x)
     if axis is None:
-        return reshape(roll(reshape(x, (-1,)), shift, axis=0), x.shape)
+        return reshape(roll(reshape(rolled, (-1,)), shift, axis=0), rolled.shape)
     axes = (axis,) if isinstance(axis, int) else axis
     shifts = (shift,) * len(axes) if isinstance(shift, int) else shift
     if len(shifts) != len(axes):
         raise ValueError(f"roll: counts differ: shift {shift}, axis {axis}; one shift for each axis")
     for one, by in zip(axes, shifts, strict=True):
-        one = _normalize_axis("roll", one, x.ndim)
-        size = x.shape[one]
+        one = _normalize_axis("roll", one, rolled.ndim)
+        size = rolled.shape[one]
         if size and by % size:
-            head, tail = split(x, (size - by % size, by % size), axis=one)
-            x = concat((tail, head), axis=one)
-    return x
+            head, tail = split(rolled, (size - by % size, by % size), axis=one)
+            rolled = concat((tail, head), axis=one)
+    return rolled
 
 
 def tile(x: Any, repetitions: Sequence[int], /) -> Tensor:

@@ -110,7 +110,7 @@ def test_read_only_memory_stays_so() -> None:
 def test_copy_argument() -> None:
     x = np.arange(3.0)
     assert not np.shares_memory(pe.asarray(x, copy=True).numpy(), x)
-    with pytest.raises(ValueError, match="asarray: a copy is needed: pyengine.float64 to pyengine.float32; copy=False forbids it"):
+    with pytest.raises(ValueError, match=r"asarray: a copy is needed: pyengine\.float64 to pyengine\.float32; copy=False forbids it"):
         pe.asarray(x, dtype=pe.float32, copy=False)
     with pytest.raises(ValueError, match="asarray: a copy is needed: the object has no memory"):
         pe.asarray([1.0, 2.0], copy=False)
