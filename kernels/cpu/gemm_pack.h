@@ -21,6 +21,7 @@ inline float widened(bfloat16 x) { return to_float(x); }
 inline float widened(float16 x) { return to_float(x); }
 
 inline Vec<double> load_float(const double* p) { return load(p); }
+inline void store_float(double* p, Vec<double> v) { store(p, v); }
 
 /// The first n elements from p, zeros in the other lanes; n < lanes<T>.
 template <typename T, typename E>
@@ -31,21 +32,13 @@ inline Vec<T> load_float_partial(const E* p, std::int64_t n) {
     return load_float(whole);
 }
 
-/// dst[i] = src[i], i < count.
-template <typename T, typename E>
-void copy_widened(T* dst, const E* src, std::int64_t count) {
+/// dst[i] = src[i], rounded where E is narrower, i < count.
+template <typename E, typename T>
+void copy_narrowed(E* dst, const T* src, std::int64_t count) {
     std::int64_t i = 0;
-    for (; i + lanes<T> <= count; i += lanes<T>) store(dst + i, load_float(src + i));
-    if (i < count) store_partial(dst + i, load_float_partial<T>(src + i, count - i), count - i);
-}
-
-/// dst[i] = src[i] rounded, i < count.
-template <typename E>
-void copy_narrowed(E* dst, const float* src, std::int64_t count) {
-    std::int64_t i = 0;
-    for (; i + lanes<float> <= count; i += lanes<float>) store_float(dst + i, load(src + i));
+    for (; i + lanes<T> <= count; i += lanes<T>) store_float(dst + i, load(src + i));
     if (i == count) return;
-    E rest[lanes<float>];
+    E rest[lanes<T>];
     store_float(rest, load_partial(src + i, count - i));
     for (std::int64_t j = 0; i + j < count; ++j) dst[i + j] = rest[j];
 }

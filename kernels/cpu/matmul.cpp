@@ -1,13 +1,15 @@
 // matmul: chooses among the ways to multiply by shape, strides and batch.
 //
-//   floats, one row or one column   matmul_vector.h: reads the matrix once, in order
-//   floats otherwise                gemm.h: register tiles, packed panels, threads over tiles
+//   floats, few rows or columns     matmul_dot.h, where both operands are adjacent along k: vectors along k
+//   floats, one row or column       matmul_row.h otherwise: reads the matrix once, in order
+//   floats                          gemm.h: register tiles, packed panels, threads over tiles
 //   integers                        plain loops over adjacent columns
 //   many small products             one task for a group of them, each serial inside
 #include "kernels/matmul.h"
 
 #include "kernels/cpu/gemm.h"
-#include "kernels/cpu/matmul_vector.h"
+#include "kernels/cpu/matmul_dot.h"
+#include "kernels/cpu/matmul_row.h"
 
 namespace pyengine::kernels {
 namespace {
@@ -47,14 +49,14 @@ void run_batch(const MatmulArgs& args, const Product& product, const void* a, co
     });
 }
 
-/// Calls use(product, ...) with the way this shape is multiplied, operands in the order it wants them. A column is a row of the
-/// transposed product, and C lies the same in memory.
+/// Calls use(product, swapped) with the way this shape is multiplied; `swapped` where it wants the operands exchanged: a column is a row of
+/// the transposed product, and C lies the same in memory.
 template <typename E, typename Use>
 auto choose(const MatmulArgs& args, Use use) {
     const Operand<E> a{nullptr, args.a_strides[0], args.a_strides[1]}, b{nullptr, args.b_strides[0], args.b_strides[1]};
-    const Operand<E> a_transposed{nullptr, a.col, a.row};
-    if (args.m == 1 && VectorProduct<E>::suits(b)) return use(VectorProduct<E>(args.n, args.k, a.col, b), false);
-    if (args.n == 1 && VectorProduct<E>::suits(a_transposed)) return use(VectorProduct<E>(args.m, args.k, b.row, a_transposed), true);
+    if (DotProduct<E>::suits(args.m, args.n, args.k, a, b)) return use(DotProduct<E>(args.m, args.n, args.k, a, b), false);
+    if (args.m == 1 && b.col == 1) return use(RowProduct<E>(args.n, args.k, a.col, b), false);
+    if (args.n == 1 && a.row == 1) return use(RowProduct<E>(args.m, args.k, b.row, {nullptr, a.col, a.row}), true);
     return use(Gemm<E>(args.m, args.n, args.k, a, b), false);
 }
 
