@@ -56,7 +56,8 @@ Dims contiguous_strides(const Dims& shape) {
 }
 
 std::int64_t normalize_axis(const char* op, std::int64_t axis, std::int64_t rank) {
-    if (axis < -rank || axis >= rank) fail<IndexError>(op, ": axis out of range: ", axis, " for rank ", rank, "; must be in [", -rank, ", ", rank, ")");
+    if (axis < -rank || axis >= rank)
+        fail<IndexError>(op, ": axis out of range: ", axis, " for rank ", rank, "; must be in [", -rank, ", ", rank, ")");
     return axis < 0 ? axis + rank : axis;
 }
 
@@ -81,7 +82,8 @@ Array broadcast_to(const Array& x, const Dims& shape) {
     bool fits = lead >= 0;
     for (std::int64_t i = 0; fits && i < x.rank(); ++i) fits = x.shape()[i] == 1 || x.shape()[i] == shape[lead + i];
     if (!fits)
-        fail_value("broadcast_to: shape does not broadcast: ", x.shape(), " to ", shape, "; sizes must be equal or 1, aligned at the last axis");
+        fail_value("broadcast_to: shape does not broadcast: ", x.shape(), " to ", shape,
+                   "; sizes must be equal or 1, aligned at the last axis");
     Dims strides(shape.size());
     for (std::int64_t i = 0; i < x.rank(); ++i) strides[lead + i] = x.shape()[i] == 1 ? 0 : x.strides()[i];
     return x.view(shape, strides, x.offset());

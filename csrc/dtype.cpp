@@ -15,10 +15,10 @@ struct Properties {
 };
 
 constexpr Properties properties[dtype_count] = {
-    {"bool", 1, Kind::boolean, false},     {"int8", 1, Kind::integer, true},      {"int16", 2, Kind::integer, true},
-    {"int32", 4, Kind::integer, true},     {"int64", 8, Kind::integer, true},     {"uint8", 1, Kind::integer, false},
-    {"uint16", 2, Kind::integer, false},   {"uint32", 4, Kind::integer, false},   {"uint64", 8, Kind::integer, false},
-    {"float16", 2, Kind::floating, true},  {"bfloat16", 2, Kind::floating, true}, {"float32", 4, Kind::floating, true},
+    {"bool", 1, Kind::boolean, false},    {"int8", 1, Kind::integer, true},      {"int16", 2, Kind::integer, true},
+    {"int32", 4, Kind::integer, true},    {"int64", 8, Kind::integer, true},     {"uint8", 1, Kind::integer, false},
+    {"uint16", 2, Kind::integer, false},  {"uint32", 4, Kind::integer, false},   {"uint64", 8, Kind::integer, false},
+    {"float16", 2, Kind::floating, true}, {"bfloat16", 2, Kind::floating, true}, {"float32", 4, Kind::floating, true},
     {"float64", 8, Kind::floating, true},
 };
 

@@ -1,8 +1,9 @@
 // argreduce: out[k] = the first r for which x[k, r] is smallest, or largest; a NaN counts as more extreme than any number.
 //
 //   x: the axes kept and one axis reduced, of at least one element; any strides. Fast where that axis, or the innermost kept one, has
-//   stride 1. out: int64, element k, counted with the last kept axis fastest, at offset_of(out_axes, k); overwritten, not aliased by x any
-//   element type
+//      stride 1.
+//   out: int64, element k, counted with the last kept axis fastest, at offset_of(out_axes, k); overwritten, not aliased by x
+//   any element type
 #pragma once
 
 #include "kernels/axes.h"

@@ -8,9 +8,9 @@
 //   x (batch, in_channels, in_size), y (batch, out_channels, out_size), w (out_channels, in_channels / groups, kernel_size), all
 //   contiguous; p, k, q are (depth, height, width); fewer dimensions are sizes of 1. Output channels [g, g + 1) * out_channels / groups see
 //   the input channels of the same share g.
-//   What lies outside x or y is zero. Whether it takes part in the sum is left open: a weight, or in the weight's gradient a y, that is Inf or NaN
-//   and meets such a zero may or may not give NaN. in_size and out_size are independent: `padding` is the low side only, the high side follows
-//   from the sizes; it may be negative.
+//   What lies outside x or y is zero. Whether it takes part in the sum is left open: a weight, or in the weight's gradient a y, that is
+//   Inf or NaN and meets such a zero may or may not give NaN. in_size and out_size are independent: `padding` is the low side only, the
+//   high side follows from the sizes; it may be negative.
 //   element types: float16, bfloat16, float32, float64; all arrays share one. The 16-bit types accumulate in float32 and round once.
 //   `out` is overwritten and aliased by no input. Zero sizes: an empty sum is the bias, or zero. NaN and Inf propagate as in plain sums.
 //   The order of summation depends on the shape and the level alone.

@@ -1,9 +1,11 @@
 // What the elementwise kernels share: a loop over the elements of some operands, all of one shape.
 //
 //   element (i, j, ...) of an operand lies at data + (i * strides[0] + j * strides[1] + ...) elements; strides may be negative, and 0
-//   broadcasts an input; every element of the output has a place of its own the output is overwritten; it may be an input (same data, same
-//   strides), and overlaps no input otherwise any size 0: nothing is written float16 and bfloat16 compute in float32 and round once; an
-//   element's result depends on that element's inputs alone booleans are bytes, 0 or 1
+//   broadcasts an input; every element of the output has a place of its own
+//   the output is overwritten; it may be an input (same data, same strides), and overlaps no input otherwise
+//   any size 0: nothing is written
+//   float16 and bfloat16 compute in float32 and round once; an element's result depends on that element's inputs alone
+//   booleans are bytes, 0 or 1
 #pragma once
 
 #include <cstdint>

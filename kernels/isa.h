@@ -1,5 +1,6 @@
 // The instruction-set levels a kernel is compiled for. Every kernel is declared once as a function template over Isa and defined once per
-// level, by explicit specialisation: kernels/reference/<op>.cpp defines Isa::reference, kernels/cpu/<op>.cpp all others, one object file each.
+// level, by explicit specialisation: kernels/reference/<op>.cpp defines Isa::reference, kernels/cpu/<op>.cpp all others, one object file
+// each.
 #pragma once
 
 namespace pyengine::kernels {

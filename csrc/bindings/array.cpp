@@ -21,12 +21,14 @@ void set_dtypes(const py::tuple& objects) {
 
 Array from_numpy(py::array source, DType dtype) {
     const auto item = size_of(dtype);
-    if (source.itemsize() != item) fail_value("from_numpy: item size differs: ", source.itemsize(), ", ", dtype, " has ", item, "; they must be equal");
+    if (source.itemsize() != item)
+        fail_value("from_numpy: item size differs: ", source.itemsize(), ", ", dtype, " has ", item, "; they must be equal");
     const auto rank = static_cast<std::size_t>(source.ndim());
     Dims shape(rank), strides(rank);
     for (std::size_t i = 0; i < rank; ++i) {
         const auto stride = source.strides(static_cast<py::ssize_t>(i));
-        if (stride % item) fail_value("from_numpy: stride is not a multiple of the item size: ", stride, ", ", item, "; copy the array first");
+        if (stride % item)
+            fail_value("from_numpy: stride is not a multiple of the item size: ", stride, ", ", item, "; copy the array first");
         shape[i] = source.shape(static_cast<py::ssize_t>(i));
         strides[i] = stride / item;
     }
@@ -91,7 +93,8 @@ Array scalar(const py::object& value, DType dtype) {
 }
 
 py::buffer_info buffer(const Array& x) {
-    static constexpr const char* formats[dtype_count] = {"?", "b", "h", "i", sizeof(long) == 8 ? "l" : "q", "B", "H", "I", sizeof(long) == 8 ? "L" : "Q", "e", nullptr, "f", "d"};
+    static constexpr const char* formats[dtype_count] = {
+        "?", "b", "h", "i", sizeof(long) == 8 ? "l" : "q", "B", "H", "I", sizeof(long) == 8 ? "L" : "Q", "e", nullptr, "f", "d"};
     const char* format = formats[static_cast<int>(x.dtype())];
     if (!format) fail<BufferError>("buffer: no format for ", x.dtype(), "; convert to float32 first");
     std::vector<py::ssize_t> shape(x.shape().begin(), x.shape().end()), strides(x.strides().begin(), x.strides().end());
@@ -114,11 +117,13 @@ void register_array(py::module_& m) {
         .def_property_readonly("address", [](const Array& x) { return reinterpret_cast<std::uintptr_t>(x.raw()); })
         .def("is_contiguous", &Array::is_contiguous)
         .def("bump_version", [](const Array& x) { x.storage()->bump_version(); })
-        .def("shares_storage", [](const Array& x, const Array& other) { return x.storage() == other.storage(); }, py::arg("other"))
+        .def(
+            "shares_storage", [](const Array& x, const Array& other) { return x.storage() == other.storage(); }, py::arg("other"))
         .def("item", &item)
         .def_buffer(&buffer);
     m.def("set_dtypes", &set_dtypes, py::arg("objects"));
-    m.def("empty", [](Dims shape, DType dtype) { return Array(std::move(shape), dtype); }, py::arg("shape"), py::arg("dtype"), without_gil());
+    m.def(
+        "empty", [](Dims shape, DType dtype) { return Array(std::move(shape), dtype); }, py::arg("shape"), py::arg("dtype"), without_gil());
     m.def("scalar", &scalar, py::arg("value"), py::arg("dtype"));
     m.def("promote", [](DType a, DType b) { return promote("promote", a, b); }, py::arg("a"), py::arg("b"));
     m.def("from_numpy", &from_numpy, py::arg("source"), py::arg("dtype"));

@@ -46,8 +46,13 @@ template <typename Structure>
 py::object make_capsule(const Array& x, std::uint64_t flags) {
     auto* exported = new Export<Structure>{{}, x, x.shape(), x.strides()};
     Structure& s = exported->structure;
-    s.tensor = {x.raw(),           {dlpack::device_cpu, 0},    static_cast<std::int32_t>(x.rank()), data_type(x.dtype()),
-                exported->shape.data(), exported->strides.data(), 0};
+    s.tensor = {x.raw(),
+                {dlpack::device_cpu, 0},
+                static_cast<std::int32_t>(x.rank()),
+                data_type(x.dtype()),
+                exported->shape.data(),
+                exported->strides.data(),
+                0};
     s.context = exported;
     s.deleter = [](Structure* self) { delete static_cast<Export<Structure>*>(self->context); };
     if constexpr (std::is_same_v<Structure, dlpack::ManagedVersioned>) {
@@ -77,7 +82,8 @@ Array consume(const py::capsule& capsule, bool readonly) {
     auto* s = static_cast<Structure*>(PyCapsule_GetPointer(capsule.ptr(), capsule_name<Structure>));
     if (!s) throw py::error_already_set();
     const dlpack::Tensor& t = s->tensor;
-    if (t.device.type != dlpack::device_cpu) fail<BufferError>("from_dlpack: not CPU memory: device type ", t.device.type, "; move it to the CPU first");
+    if (t.device.type != dlpack::device_cpu)
+        fail<BufferError>("from_dlpack: not CPU memory: device type ", t.device.type, "; move it to the CPU first");
     const DType dtype = element_type(t.dtype);
     const auto rank = static_cast<std::size_t>(t.ndim);
     Dims shape(std::span<const std::int64_t>(t.shape, rank));
@@ -96,11 +102,13 @@ Array from_dlpack(const py::capsule& capsule) {
     const char* name = PyCapsule_GetName(capsule.ptr());
     if (name && std::string_view(name) == capsule_name<dlpack::ManagedVersioned>) {
         const auto* s = static_cast<dlpack::ManagedVersioned*>(PyCapsule_GetPointer(capsule.ptr(), name));
-        if (s->major > 1) fail<BufferError>("from_dlpack: unknown version: ", s->major, ".", s->minor, "; versions up to 1.x are understood");
+        if (s->major > 1)
+            fail<BufferError>("from_dlpack: unknown version: ", s->major, ".", s->minor, "; versions up to 1.x are understood");
         return consume<dlpack::ManagedVersioned>(capsule, s->flags & dlpack::flag_read_only);
     }
     if (name && std::string_view(name) == capsule_name<dlpack::Managed>) return consume<dlpack::Managed>(capsule, false);
-    fail_value("from_dlpack: not a fresh capsule: '", name ? name : "", "'; must be 'dltensor' or 'dltensor_versioned', each consumed once");
+    fail_value("from_dlpack: not a fresh capsule: '", name ? name : "",
+               "'; must be 'dltensor' or 'dltensor_versioned', each consumed once");
 }
 
 }  // namespace

@@ -87,14 +87,15 @@ Array permute_dims(const Array& x, const Dims& axes) {
 Array slice(const Array& x, const Dims& starts, const Dims& steps, const Dims& sizes) {
     const auto rank = static_cast<std::size_t>(x.rank());
     if (starts.size() != rank || steps.size() != rank || sizes.size() != rank)
-        fail_value("slice: wrong number of axes: starts ", starts, ", steps ", steps, ", sizes ", sizes, " for shape ", x.shape(), "; one for each axis");
+        fail_value("slice: wrong number of axes: starts ", starts, ", steps ", steps, ", sizes ", sizes, " for shape ", x.shape(),
+                   "; one for each axis");
     Dims strides(rank);
     std::int64_t offset = x.offset();
     for (std::size_t i = 0; i < rank; ++i) {
         const std::int64_t last = starts[i] + (sizes[i] - 1) * steps[i];
         if (sizes[i] < 0 || (sizes[i] > 0 && (starts[i] < 0 || starts[i] >= x.shape()[i] || last < 0 || last >= x.shape()[i])))
-            fail<IndexError>("slice: out of range: start ", starts[i], ", step ", steps[i], ", size ", sizes[i], "; must stay on the axis of size ",
-                             x.shape()[i]);
+            fail<IndexError>("slice: out of range: start ", starts[i], ", step ", steps[i], ", size ", sizes[i],
+                             "; must stay on the axis of size ", x.shape()[i]);
         strides[i] = x.strides()[i] * steps[i];
         if (sizes[i] > 0) offset += starts[i] * x.strides()[i];
     }
@@ -104,8 +105,8 @@ Array slice(const Array& x, const Dims& starts, const Dims& steps, const Dims& s
 Array as_strided(const Array& x, Dims shape, Dims strides, std::int64_t offset) {
     const Array result = x.view(std::move(shape), std::move(strides), x.offset() + offset);
     if (result.size() > 0 && !lies_within(result, x))
-        fail_value("as_strided: out of bounds: shape ", result.shape(), ", strides ", result.strides(), ", offset ", offset, "; must stay within shape ",
-                   x.shape(), ", strides ", x.strides());
+        fail_value("as_strided: out of bounds: shape ", result.shape(), ", strides ", result.strides(), ", offset ", offset,
+                   "; must stay within shape ", x.shape(), ", strides ", x.strides());
     return result;
 }
 

@@ -2,8 +2,9 @@
 //
 //     C (rows, cols) = A (rows, k) B (k, cols)          rows <= Tile<T>::rows, cols <= Tile<T>::cols, T float or double
 //
-//   A panel  element (i, p) at a[i * a_row + p * a_col]: any strides. pack_a (gemm_pack.h) lays it out as a[p * rows + i], which is read in
-//   one stream. B panel  element (p, j) at b[p * b_row + j]: columns adjacent. Whole vectors are read, so row p must be readable up to
+//   A panel  element (i, p) at a[i * a_row + p * a_col]: any strides. pack_a (gemm_pack.h) lays it out as a[p * rows + i], which is read
+//            in one stream.
+//   B panel  element (p, j) at b[p * b_row + j]: columns adjacent. Whole vectors are read, so row p must be readable up to
 //            padded_cols<T>(cols); pack_b lays it out as b[p * padded + j] and fills the rest with zeros, which are never stored.
 //   C tile   element (i, j) at c[i * c_row + j]; overwritten, or added to where `accumulate`. Nothing outside (rows, cols) is touched.
 //
