@@ -37,7 +37,7 @@ RESULTS = Path(__file__).parent / "results" / "mnist.json"
 
 @dataclass(frozen=True)
 class Recipe:
-    """One experiment: stochastic gradient descent with momentum, along a cosine from ``lr`` to 0 or at a constant rate."""
+    """One experiment: stochastic gradient descent with Nesterov momentum, along a cosine from ``lr`` to 0 or at a constant rate."""
 
     model: str
     epochs: int
@@ -63,7 +63,7 @@ RECIPES = {
     "softmax regression": Recipe("softmax", 10, 100, 0.2, reference="7.97 %"),
     "MLP 784-400-10": Recipe("mlp", 20, 100, 0.1, 0.9, 1e-4, cosine=True, beside_torch=True, reference="1.89 %"),
     "CNN, augmented": Recipe(
-        "cnn", 8, 128, 0.1, 0.9, 5e-4, cosine=True, augmentation=RandomAffine(10, 0.07, (0.9, 1.1), 5), seeds=3, reference="0.50 %"
+        "cnn", 10, 128, 0.05, 0.9, 5e-4, cosine=True, augmentation=RandomAffine(10, 0.07, (0.9, 1.1), 5), seeds=3, reference="0.50 %"
     ),
 }
 
@@ -102,7 +102,7 @@ def train_ours(recipe: Recipe, split: Split, seed: int, threads: int) -> Outcome
     pe.set_num_threads(threads)
     pe.manual_seed(seed)
     model = MODELS[recipe.model]((1, 28, 28), 10)
-    optimizer = optim.SGD(model.parameters(), recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay)
+    optimizer = optim.SGD(model.parameters(), recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=recipe.momentum > 0)
     loader = _loader(recipe, split, seed)
     began = time.perf_counter()
     for epoch in range(recipe.epochs):
@@ -125,7 +125,9 @@ def train_torch(recipe: Recipe, split: Split, seed: int, threads: int) -> Outcom
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 400), torch.nn.ReLU(), torch.nn.Linear(400, 10))
-    optimizer = torch.optim.SGD(model.parameters(), recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay)
+    optimizer = torch.optim.SGD(
+        model.parameters(), recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=recipe.momentum > 0
+    )
     train_images, train_labels = torch.from_numpy(split.train_images), torch.from_numpy(split.train_labels)
     loader = _loader(recipe, split, seed)
     began = time.perf_counter()
@@ -219,7 +221,7 @@ def machine() -> dict[str, Any]:
 def table(results: dict[str, Any]) -> str:
     """Markdown. Errors: mean, and lowest to highest; times: median; ratio: PyTorch's median over ours."""
     lines = [
-        "| model | test error | reference | epochs | time | PyTorch's error | PyTorch's time | faster by | same bits |",
+        "| model | test error | to beat | epochs | time | PyTorch's error | PyTorch's time | faster by | same bits |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, found in results["experiments"].items():

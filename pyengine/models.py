@@ -5,6 +5,7 @@ Each takes images (N, C, H, W) and gives logits (N, classes).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from pyengine import nn
@@ -27,20 +28,20 @@ def mlp(image: ImageShape, classes: int, hidden: int = 400) -> nn.Module:
 
 
 def cnn(image: ImageShape, classes: int, width: int = 16) -> nn.Module:
-    """Two stages of 3x3 convolutions, each halving the image and doubling the channels; batch normalisation after every one.
+    """3x3 convolutions, of which the second and fourth halve the image and double the channels; batch normalisation after every one.
 
     Source: K. Simonyan, A. Zisserman, "Very deep convolutional networks for large-scale image recognition", ICLR 2015 (3x3 throughout), and
     S. Ioffe, C. Szegedy, "Batch normalization", ICML 2015.
     """
+    channels, height, columns = image
     return nn.Sequential(
-        *_convolution(image[0], width),
+        *_convolution(channels, width),
         *_convolution(width, 2 * width, stride=2),
         *_convolution(2 * width, 2 * width),
         *_convolution(2 * width, 4 * width, stride=2),
         *_convolution(4 * width, 4 * width),
-        nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
-        nn.Linear(4 * width, classes),
+        nn.Linear(4 * width * math.ceil(height / 4) * math.ceil(columns / 4), classes),
     )
 
 
