@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <span>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -126,5 +127,16 @@ Array max_pool_gather(const Array& x, const Array& indices);
 Array max_pool_scatter(const Array& y, const Array& indices, const Dims& in_size);
 Array avg_pool(const Array& x, const PoolWindows& windows);
 Array avg_pool_transpose(const Array& y, const Dims& in_size, const PoolWindows& windows);
+// attention.cpp: q (batch, query_heads, queries, width), k and v (batch, key_heads, keys, ...); any strides. The result, and the log of
+// each query's sum of exponentials.
+struct AttentionOptions {
+    std::optional<Array> mask;  // boolean (false hides) or added, broadcast to (batch, query_heads, queries, keys)
+    bool causal;
+    double scale, dropout;
+    std::uint64_t seed, offset;  // of dropout
+};
+std::pair<Array, Array> scaled_dot_product_attention(const Array& q, const Array& k, const Array& v, const AttentionOptions& options);
+std::tuple<Array, Array, Array> scaled_dot_product_attention_backward(const Array& dout, const Array& q, const Array& k, const Array& v,
+                                                                      const Array& out, const Array& logsumexp, const AttentionOptions& options);
 
 }  // namespace pyengine::ops

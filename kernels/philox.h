@@ -16,9 +16,8 @@
 namespace pyengine::kernels {
 
 enum class RandomStream : std::uint32_t {
-    words32,            // one 32-bit word for each element
-    words64,            // two words for each element
-    attention_dropout,  // one word for each attention weight
+    words32,  // one 32-bit word for each element
+    words64,  // two words for each element
 };
 
 struct PhiloxBlock {

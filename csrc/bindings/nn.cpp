@@ -58,9 +58,21 @@ void register_standardize(py::module_& m) {
           py::arg("eps"), bindings::without_gil());
 }
 
+void register_attention(py::module_& m) {
+    py::class_<ops::AttentionOptions>(m, "AttentionOptions")
+        .def(py::init([](const std::optional<Array>& mask, bool causal, double scale, double dropout, std::uint64_t seed,
+                         std::uint64_t offset) { return ops::AttentionOptions{mask, causal, scale, dropout, seed, offset}; }),
+             py::arg("mask"), py::arg("causal"), py::arg("scale"), py::arg("dropout"), py::arg("seed"), py::arg("offset"));
+    m.def("scaled_dot_product_attention", &ops::scaled_dot_product_attention, py::arg("q"), py::arg("k"), py::arg("v"), py::arg("options"),
+          bindings::without_gil());
+    m.def("scaled_dot_product_attention_backward", &ops::scaled_dot_product_attention_backward, py::arg("dout"), py::arg("q"), py::arg("k"),
+          py::arg("v"), py::arg("out"), py::arg("logsumexp"), py::arg("options"), bindings::without_gil());
+}
+
 }  // namespace
 
 void bindings::register_nn(py::module_& m) {
+    register_attention(m);
     register_standardize(m);
     register_softmax(m);
     register_softmax_cross_entropy(m);
