@@ -70,6 +70,8 @@ struct Remainder {
 };
 
 struct FloorDivide {
+    /// In double, where the multiple of b below is exact.
+    static float apply(float a, float b) { return static_cast<float>(apply<double>(a, b)); }
     template <typename T>
     static T apply(T a, T b) {
         if constexpr (is_floating<T>) {
