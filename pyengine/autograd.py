@@ -140,7 +140,7 @@ def kept(value: Tensor, *askers: Tensor) -> Tensor | None:
 
     What nobody will read is neither held in memory nor watched for in-place changes.
     """
-    return value if any(t._requires_grad for t in askers) else None
+    return value if _any_requires_grad(askers) else None
 
 
 def _any_requires_grad(tensors: Sequence[Tensor]) -> bool:
