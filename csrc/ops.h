@@ -82,6 +82,14 @@ void adam_step(const Array& parameter, const Array& gradient, const Array& first
 void rmsprop_step(const Array& parameter, const Array& gradient, const Array& square_average, const std::optional<Array>& gradient_average,
                   const std::optional<Array>& momentum_buffer, const StepOptions& options, double alpha, double epsilon, double momentum);
 
+// scan.cpp: with include_initial the axis is one longer, and starts from the neutral element
+Array cumulative_sum(const Array& x, std::int64_t axis, bool include_initial);
+Array cumulative_prod(const Array& x, std::int64_t axis, bool include_initial);
+
+// sort.cpp
+Array argsort(const Array& x, std::int64_t axis, bool descending);         // stable, NaN last
+Array searchsorted(const Array& sorted, const Array& values, bool right);  // how many of the sorted lie below, or not above
+
 // shape.cpp
 Array reshape(const Array& x, const Dims& shape);  // a view where the strides allow it, a copy otherwise; one size may be -1
 Array permute_dims(const Array& x, const Dims& axes);

@@ -25,5 +25,7 @@ void bindings::register_index(py::module_& m) {
         m.def(ops::index_update_names()[i], update, x, indices, axis, values, without_gil());
         m.def(ops::scatter_names()[i], scatter, x, indices, axis, values, without_gil());
     }
+    m.def("argsort", &ops::argsort, x, axis, py::arg("descending"), without_gil());
+    m.def("searchsorted", &ops::searchsorted, py::arg("sorted"), values, py::arg("right"), without_gil());
     m.def("nonzero", &ops::nonzero, x, without_gil());
 }

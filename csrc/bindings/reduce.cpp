@@ -14,6 +14,8 @@ void bindings::register_reduce(py::module_& m) {
         };
         m.def(ops::reduce_names()[i], reduce, py::arg("x"), py::arg("axes"), py::arg("keepdims"), without_gil());
     }
+    m.def("cumulative_sum", &ops::cumulative_sum, py::arg("x"), py::arg("axis"), py::arg("include_initial"), without_gil());
+    m.def("cumulative_prod", &ops::cumulative_prod, py::arg("x"), py::arg("axis"), py::arg("include_initial"), without_gil());
     m.def("argmin", &ops::argmin, py::arg("x"), py::arg("axis"), py::arg("keepdims"), without_gil());
     m.def("argmax", &ops::argmax, py::arg("x"), py::arg("axis"), py::arg("keepdims"), without_gil());
 }

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import operator
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pyengine import _engine, creation, dtypes, ops
@@ -73,6 +74,22 @@ def manual_seed(seed: int) -> Generator:
     return default_generator.manual_seed(seed)
 
 
+def get_state() -> tuple[int, int]:
+    """The default generator's state: for :func:`replay`."""
+    return default_generator.get_state()
+
+
+@contextmanager
+def replay(state: tuple[int, int]) -> Iterator[None]:
+    """Draws inside come from ``state`` on, once more; afterwards the default generator goes on from where it was."""
+    before = default_generator.get_state()
+    default_generator.set_state(state)
+    try:
+        yield
+    finally:
+        default_generator.set_state(before)
+
+
 def _sizes(shape: Any) -> tuple[int, ...]:
     return (operator.index(shape),) if not isinstance(shape, Sequence) else tuple(operator.index(size) for size in shape)
 
@@ -82,16 +99,17 @@ def _unpacked(shape: tuple[Any, ...]) -> tuple[int, ...]:
     return _sizes(shape[0] if len(shape) == 1 else shape)
 
 
-def _draw(kernel: Any, shape: tuple[int, ...], dtype: Any, generator: Generator | None, *parameters: Any) -> _engine.Array:
+def _draw(
+    kernel: Callable[..., _engine.Array], shape: tuple[int, ...], dtype: Any, generator: Generator | None, *parameters: Any
+) -> _engine.Array:
     if any(size < 0 for size in shape):
         raise ValueError(f"random: negative size: {shape}; every size must be at least 0")
     seed, offset = (generator or default_generator).advance(math.prod(shape))
-    array: _engine.Array = kernel(shape, dtypes.as_dtype(dtype), seed, offset, *parameters)
-    return array
+    return kernel(shape, dtypes.as_dtype(dtype), seed, offset, *parameters)
 
 
 def rand(*shape: Any, dtype: Any = dtypes.float32, generator: Generator | None = None, requires_grad: bool = False) -> Tensor:
-    """Uniform numbers in [0, 1): multiples of 2^-24 in float32 (2^-53 in float64, 2^-11 in float16, 2^-8 in bfloat16), equally likely."""
+    """Uniform numbers in [0, 1): multiples of 2^-24 in float32 (2^-53 in float64, 2^-11 in float16, 2^-8 in bfloat16)."""
     x = Tensor(_draw(_engine.random_uniform, _unpacked(shape), dtype, generator))
     x.requires_grad = requires_grad
     return x
@@ -108,7 +126,7 @@ def randn(*shape: Any, dtype: Any = dtypes.float32, generator: Generator | None 
 
 
 def uniform(
-    low: float = 0.0, high: float = 1.0, shape: Shape = (), *, dtype: Any = dtypes.float32, generator: Generator | None = None
+    shape: Shape, low: float = 0.0, high: float = 1.0, *, dtype: Any = dtypes.float32, generator: Generator | None = None
 ) -> Tensor:
     """``low + (high - low) u`` with u as from :func:`rand`; rounding may give ``high`` itself. ValueError unless low <= high."""
     if not low <= high:
@@ -116,9 +134,7 @@ def uniform(
     return ops.add(ops.multiply(rand(_sizes(shape), dtype=dtype, generator=generator), high - low), low)
 
 
-def normal(
-    mean: float = 0.0, std: float = 1.0, shape: Shape = (), *, dtype: Any = dtypes.float32, generator: Generator | None = None
-) -> Tensor:
+def normal(shape: Shape, mean: float = 0.0, std: float = 1.0, *, dtype: Any = dtypes.float32, generator: Generator | None = None) -> Tensor:
     """``mean + std z`` with z as from :func:`randn`. ValueError if ``std`` is negative."""
     if not std >= 0:
         raise ValueError(f"normal: negative standard deviation: {std}; must be at least 0")
@@ -136,7 +152,7 @@ def randint(low: int, high: int, shape: Shape = (), *, dtype: Any = dtypes.int64
 
 
 def bernoulli(p: Any, shape: Shape | None = None, *, dtype: Any = None, generator: Generator | None = None) -> Tensor:
-    """1 with probability ``p``, else 0. One number p with a shape (default dtype float32), or a tensor of them that gives shape and dtype.
+    """1 with probability ``p``, else 0. One number p with a shape (dtype float32 unless given), or a tensor of them, which has both.
 
     p counts in steps of 2^-32 (of its uniform numbers' steps, where it is a tensor). ValueError unless p lies in [0, 1].
     """
@@ -158,7 +174,7 @@ def _probability(op: str, p: float) -> float:
 
 
 def randperm(n: int, *, dtype: Any = dtypes.int64, generator: Generator | None = None) -> Tensor:
-    """The integers from 0 to n - 1 in random order, all orders equally likely (to within n^2 2^-65: two of n keys of 64 bits agree)."""
+    """The integers from 0 to n - 1 in random order, all orders equally likely (to within n^2 2^-65, the chance of equal sort keys)."""
     keys = _draw(_engine.random_integers, _sizes(n), dtypes.uint64, generator, 0, 0)
     return ops.astype(ops.argsort(Tensor(keys)), dtype)
 
@@ -169,12 +185,13 @@ def dropout(x: Any, p: float = 0.5, training: bool = True, *, generator: Generat
     N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014. The mask is kept for the gradient,
     ``g m / (1 - p)``. TypeError unless x is floating; ValueError unless p lies in [0, 1].
     """
-    full, p = as_tensor(x), _probability("dropout", p)
-    if not dtypes.is_floating(full.dtype):
-        raise TypeError(f"dropout: dtype is not floating: {full.dtype}; convert first")
+    tensor = as_tensor(x)
+    p = _probability("dropout", p)
+    if not dtypes.is_floating(tensor.dtype):
+        raise TypeError(f"dropout: dtype is not floating: {tensor.dtype}; convert first")
     if not training or p == 0:
-        return full
+        return tensor
     if p == 1:
-        return ops.multiply(full, creation.zeros(full.shape, full.dtype))
-    mask = Tensor(_draw(_engine.random_bernoulli, full.shape, full.dtype, generator, 1 - p, 1 / (1 - p)))
-    return ops.multiply(full, mask)
+        return ops.multiply(tensor, creation.zeros_like(tensor))
+    mask = Tensor(_draw(_engine.random_bernoulli, tensor.shape, tensor.dtype, generator, 1 - p, 1 / (1 - p)))
+    return ops.multiply(tensor, mask)

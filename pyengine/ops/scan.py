@@ -1,0 +1,76 @@
+"""Running sums and products along an axis."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from pyengine import _engine, ops
+from pyengine.autograd import record
+from pyengine.ops.reduce import _converted
+from pyengine.ops.shape import _normalize_axis
+from pyengine.tensor import Tensor
+
+__all__ = ["cumulative_prod", "cumulative_sum"]
+
+
+def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Tensor:
+    """``y_i = x_0 + ... + x_i`` along ``axis``, which a vector need not name; with ``include_initial``, a 0 stands first.
+
+    Dtypes as for :func:`sum`; floats accumulate in float64 and every y_i is rounded once. Gradient: the running sum of g from the end.
+    ValueError without an axis where x has several.
+    """
+    x = _converted(x, dtype)
+    along = _axis("cumulative_sum", x, axis)
+    array = _engine.cumulative_sum(x._array, along, include_initial)
+    result = record("cumulative_sum", array, (x,), (partial(_cumulative_sum_vjp, along, include_initial),))
+    return result if dtype is None else ops.astype(result, dtype)
+
+
+def _axis(op: str, x: Tensor, axis: int | None) -> int:
+    if axis is None and x.ndim != 1:
+        raise ValueError(f"{op}: axis missing: shape {x.shape}; only a vector needs none")
+    return _normalize_axis(op, 0 if axis is None else axis, x.ndim)
+
+
+def _cumulative_sum_vjp(axis: int, include_initial: bool, g: Tensor) -> Tensor:
+    g = _without_initial(g, axis, include_initial)
+    return ops.flip(cumulative_sum(ops.flip(g, axis=axis), axis=axis), axis=axis)
+
+
+def _without_initial(g: Tensor, axis: int, include_initial: bool) -> Tensor:
+    return g[(slice(None),) * axis + (slice(1, None),)] if include_initial else g
+
+
+def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Tensor:
+    """``y_i = x_0 ... x_i`` along ``axis``, which a vector need not name; with ``include_initial``, a 1 stands first.
+
+    Dtypes as for :func:`prod`; floats accumulate in float64 and every y_i is rounded once. Gradient: of x_j, the sum over i >= j of g_i
+    times the product of the other factors of y_i, never a division by x_j, so zeros are no exception.
+    ValueError without an axis where x has several.
+    """
+    x = _converted(x, dtype)
+    along = _axis("cumulative_prod", x, axis)
+    array = _engine.cumulative_prod(x._array, along, include_initial)
+    result = record("cumulative_prod", array, (x,), (partial(_cumulative_prod_vjp, along, include_initial),), (x,))
+    return result if dtype is None else ops.astype(result, dtype)
+
+
+def _cumulative_prod_vjp(axis: int, include_initial: bool, g: Tensor, x: Tensor) -> Tensor:
+    """The scan as log2 n steps (Hillis and Steele 1986), y_i <- y_i y_{i - s} with s = 1, 2, 4, ..., and the gradient back through them."""
+    g = _without_initial(g, axis, include_initial)
+    levels, step = [x], 1
+    while step < x.shape[axis]:
+        levels.append(ops.multiply(levels[-1], _shifted(levels[-1], axis, step, 1.0)))
+        step *= 2
+    for y in reversed(levels[:-1]):
+        step //= 2
+        g = ops.add(ops.multiply(g, _shifted(y, axis, step, 1.0)), _shifted(ops.multiply(g, y), axis, -step, 0.0))
+    return g
+
+
+def _shifted(y: Tensor, axis: int, steps: int, fill: float) -> Tensor:
+    """y moved along an axis, with ``fill`` behind it."""
+    widths = [(0, 0)] * y.ndim
+    widths[axis] = (steps, -steps)
+    return ops.pad(y, widths, value=fill)
