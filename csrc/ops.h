@@ -145,6 +145,7 @@ struct AttentionOptions {
 };
 std::pair<Array, Array> scaled_dot_product_attention(const Array& q, const Array& k, const Array& v, const AttentionOptions& options);
 std::tuple<Array, Array, Array> scaled_dot_product_attention_backward(const Array& dout, const Array& q, const Array& k, const Array& v,
-                                                                      const Array& out, const Array& logsumexp, const AttentionOptions& options);
+                                                                      const Array& out, const Array& logsumexp,
+                                                                      const AttentionOptions& options);
 
 }  // namespace pyengine::ops

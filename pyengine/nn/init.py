@@ -55,12 +55,12 @@ def eye_(tensor: Tensor) -> Tensor:
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """U(a, b): every element uniform in [a, b)."""
-    return _fill(tensor, ops.uniform(a, b, tensor.shape, dtype=_drawn_dtype(tensor)))
+    return _fill(tensor, ops.uniform(tensor.shape, a, b, dtype=_drawn_dtype(tensor)))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """N(mean, std²)."""
-    return _fill(tensor, ops.normal(mean, std, tensor.shape, dtype=_drawn_dtype(tensor)))
+    return _fill(tensor, ops.normal(tensor.shape, mean, std, dtype=_drawn_dtype(tensor)))
 
 
 def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:
@@ -74,14 +74,14 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
     dtype = _drawn_dtype(tensor)
 
     def normals() -> tuple[Tensor, Tensor]:
-        values = ops.normal(mean, std, tensor.shape, dtype=dtype)
+        values = ops.normal(tensor.shape, mean, std, dtype=dtype)
         return values, (values < a) | (values > b)
 
     def uniforms() -> tuple[Tensor, Tensor]:
-        values = ops.uniform(a, b, tensor.shape, dtype=dtype)
+        values = ops.uniform(tensor.shape, a, b, dtype=dtype)
         peak = min(max(a, mean), b)
         log_density = ((peak - mean) ** 2 - (values - mean) ** 2) / (2 * std**2)
-        return values, ops.log(ops.uniform(0.0, 1.0, tensor.shape, dtype=dtype)) > log_density
+        return values, ops.log(ops.uniform(tensor.shape, 0.0, 1.0, dtype=dtype)) > log_density
 
     inside = (math.erf((b - mean) / (std * math.sqrt(2))) - math.erf((a - mean) / (std * math.sqrt(2)))) / 2
     draw = normals if inside > 0.3 else uniforms
@@ -130,7 +130,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     if tensor.size == 0:
         return tensor
     rows, columns = tensor.shape[0], tensor.size // tensor.shape[0]
-    normal = ops.normal(0.0, 1.0, (max(rows, columns), min(rows, columns)), dtype="float64").numpy()
+    normal = ops.normal((max(rows, columns), min(rows, columns)), 0.0, 1.0, dtype="float64").numpy()
     q, r = np.linalg.qr(normal)
     q *= np.sign(np.diagonal(r))
     return _fill(tensor, (gain * (q if rows >= columns else q.T)).reshape(tensor.shape))

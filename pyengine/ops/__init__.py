@@ -1,8 +1,8 @@
 """Every op, one family a file: its forward and its vjp side by side."""
 
 from pyengine.ops.activations import *
-from pyengine.ops.attention import *
 from pyengine.ops.affine import *
+from pyengine.ops.attention import *
 from pyengine.ops.comparison import *
 from pyengine.ops.conv import *
 from pyengine.ops.cross_entropy import *
