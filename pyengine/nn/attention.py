@@ -82,7 +82,7 @@ class MultiheadAttention(Module):
 
         Masks are boolean, True where attention is forbidden, or floating, added to the scores: ``key_padding_mask`` (N, S), ``attn_mask``
         (L, S) or (N num_heads, L, S). ``is_causal`` forbids every position those behind it. A query that sees no key attends to nothing:
-        zeros.
+        zeros. Without weights, the fused kernel does not store them.
         """
         batched = query.ndim == 3
         if not batched and key_padding_mask is not None:
@@ -90,13 +90,17 @@ class MultiheadAttention(Module):
         q, k, v = (self._heads(x) for x in self._project(query, key, value))
         mask = self._mask(q, k, key_padding_mask, attn_mask)
         dropout = self.dropout if self.training else 0.0
-        heads, weights = _attend(q, k, v, mask, is_causal, dropout)
-        returned = None if not need_weights else ops.mean(weights, axis=1) if average_attn_weights else weights
+        weights = None
+        if need_weights:
+            heads, weights = _attend(q, k, v, mask, is_causal, dropout)
+            weights = ops.mean(weights, axis=1) if average_attn_weights else weights
+        else:
+            heads = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=is_causal)
         joined = ops.flatten(ops.swapaxes(heads, 1, 2), 2, 3)
         result = self.out_proj(joined)
         if not batched:
-            return result[0], None if returned is None else returned[0]
-        return result if self.batch_first else ops.swapaxes(result, 0, 1), returned
+            return result[0], None if weights is None else weights[0]
+        return result if self.batch_first else ops.swapaxes(result, 0, 1), weights
 
     def _project(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
         """Q, K and V, each (N, L, E); one product where they come from one tensor."""
@@ -147,7 +151,7 @@ def _as_added(mask: Tensor, like: Tensor) -> Tensor:
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, is_causal: bool, dropout: float) -> tuple[Tensor, Tensor]:
-    """softmax(q kᵀ / √d + mask) v, and its weights."""
+    """softmax(q kᵀ / √d + mask) v, and its weights, which the fused kernel does not keep."""
     scores = ops.matmul(q * (1 / math.sqrt(q.shape[-1])), k.mT)
     if is_causal:
         future = ops.triu(zeros(scores.shape[-2:], "int8") + 1, k=1) != 0

@@ -6,6 +6,7 @@ from pyengine.nn.functional.interpolate import *
 from pyengine.nn.functional.linear import *
 from pyengine.nn.functional.loss import *
 from pyengine.nn.functional.padding import *
+from pyengine.ops.attention import *
 from pyengine.ops.conv import *
 from pyengine.ops.cross_entropy import *
 from pyengine.ops.norm import *
