@@ -109,6 +109,8 @@ class _Selection:
         axis = 0
         places = []
         for place, item in enumerate(items):
+            if item is Ellipsis:
+                continue
             if item is None:
                 self.layout.append(None)
             elif isinstance(item, slice):
@@ -237,7 +239,9 @@ def _expand(key: Any, shape: tuple[int, ...]) -> list[Any]:
     used = sum(_axes_used(item) for item in items)
     if used > len(shape):
         raise IndexError(f"getitem: too many indices: {used} for shape {shape}; at most one for each axis")
-    fill = [slice(None)] * (len(shape) - used)
+    fill: list[Any] = [slice(None)] * (len(shape) - used)
+    if ellipses and not fill:
+        fill = [Ellipsis]  # it stands for no axis, but parts the arrays on its sides all the same
     at = ellipses[0] if ellipses else len(items)
     return items[:at] + fill + items[at + 1 :]
 

@@ -141,6 +141,12 @@ def test_a_view_changes_with_its_base() -> None:
     assert x.tolist() == [[0, 0, 0, 0], [7, 0, 7, 0], [7, 0, 7, 0]]
 
 
+def test_an_ellipsis_of_no_axes_parts_index_arrays() -> None:
+    x = values((3, 1))
+    key = (None, np.array([True, True, False]), ..., 0)
+    np.testing.assert_array_equal(pe.asarray(x)[key].numpy(), x[key])
+
+
 def test_boolean_scalars_add_an_axis() -> None:
     x = values((2, 3))
     for key in (True, False, np.True_):
