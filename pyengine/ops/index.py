@@ -129,7 +129,8 @@ class _Selection:
 
     def _slice(self, axis: int, item: slice) -> None:
         start, stop, step = item.indices(self.shape[axis])
-        self.starts[axis], self.steps[axis], self.sizes[axis] = start, step, len(range(start, stop, step))
+        size = len(range(start, stop, step))
+        self.starts[axis], self.steps[axis], self.sizes[axis] = start, step if size > 1 else 1, size  # a step not taken may be huge
         self.layout.append(axis)
 
     def _integer(self, axis: int, item: Any) -> None:
