@@ -1,40 +1,43 @@
 """pyengine: a lightweight tensor engine with handwritten kernels and a tape one can read."""
 
+import importlib as _importlib
 import math as _math
+from types import ModuleType as _ModuleType
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
+from pyengine import _engine
+from pyengine import dtypes as _dtypes
 from pyengine import tensor as _tensor  # first: it sets the order in which the modules that know each other are made
-from pyengine._engine import OutOfMemoryError
-from pyengine._engine import set_thread_count as set_num_threads
-from pyengine._engine import thread_count as get_num_threads
-from pyengine._engine import version as __version__
-from pyengine.anomaly import AnomalyError, detect_anomaly
-from pyengine.autograd import checkpoint, enable_grad, grad, gradients, is_grad_enabled, jvp, no_grad, value_and_grad, vjp
+from pyengine.anomaly import *
+from pyengine.autograd import *
+from pyengine.config import *
 from pyengine.creation import *
-from pyengine.dtypes import (
-    DType,
-    bfloat16,
-    finfo,
-    float16,
-    float32,
-    float64,
-    iinfo,
-    int8,
-    int16,
-    int32,
-    int64,
-    isdtype,
-    uint8,
-    uint16,
-    uint32,
-    uint64,
-)
-from pyengine.dtypes import bool_ as bool
+from pyengine.dtypes import *
 from pyengine.ops import *
-from pyengine.serialization import load, load_metadata, save
-from pyengine.tensor import Tensor
+from pyengine.serialization import *
+from pyengine.tensor import *
 
-# isort: split
-from pyengine import data, nn, optim  # made of everything above
-from pyengine.config import show_config
+if _TYPE_CHECKING:
+    from pyengine import data as data
+    from pyengine import nn as nn
+    from pyengine import optim as optim
 
+__version__ = _engine.version
+OutOfMemoryError = _engine.OutOfMemoryError
+get_num_threads = _engine.thread_count
+set_num_threads = _engine.set_thread_count
+bool = _dtypes.bool_
 e, pi, inf, nan, newaxis = _math.e, _math.pi, _math.inf, _math.nan, None
+
+_made_of_ops = ("data", "nn", "optim")
+
+
+def __getattr__(name: str) -> _ModuleType:
+    """The namespaces above the ops are imported when first used: they would double the time that an import takes."""
+    if name in _made_of_ops:
+        return _importlib.import_module(f"pyengine.{name}")
+    raise AttributeError(f"module 'pyengine' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_made_of_ops})

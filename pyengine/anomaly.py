@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pyengine.nn.module import Module
     from pyengine.tensor import Tensor
 
+__all__ = ["AnomalyError", "detect_anomaly"]
+
 _package = str(Path(__file__).parent)
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pyengine.dtypes import DType
     from pyengine.tensor import Tensor
 
+__all__ = ["checkpoint", "enable_grad", "grad", "gradients", "is_grad_enabled", "jvp", "no_grad", "value_and_grad", "vjp"]
+
 OUTPUT: Final = object()
 """In ``record(saved=...)``: the op's own first output."""
 

@@ -12,6 +12,8 @@ import numpy as np
 
 from pyengine import _engine
 
+__all__ = ["show_config"]
+
 # importlib.metadata and tomllib are imported where they are used: pyengine itself should be imported in no time.
 
 

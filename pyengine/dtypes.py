@@ -9,6 +9,25 @@ import numpy as np
 
 from pyengine import _engine
 
+__all__ = [
+    "DType",
+    "bfloat16",
+    "finfo",
+    "float16",
+    "float32",
+    "float64",
+    "iinfo",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "isdtype",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+]
+
 
 class DType:
     """An element type. ``name``, ``itemsize`` in bytes, ``kind`` ('b', 'i', 'u', 'f'), and ``numpy``, the NumPy dtype or None."""

@@ -26,6 +26,8 @@ from pyengine.dtypes import DType, as_dtype
 from pyengine.files import Path_, atomic_write
 from pyengine.tensor import Tensor, as_tensor
 
+__all__ = ["load", "load_metadata", "save"]
+
 _NAMES = {
     "bool": "BOOL", "uint8": "U8", "uint16": "U16", "uint32": "U32", "uint64": "U64", "int8": "I8", "int16": "I16", "int32": "I32",
     "int64": "I64", "float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F64",

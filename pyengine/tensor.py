@@ -14,6 +14,8 @@ from pyengine.dtypes import DType
 if TYPE_CHECKING:
     from pyengine.autograd import Node
 
+__all__ = ["Tensor"]
+
 Scalar = bool | int | float
 Axis = int | tuple[int, ...] | None
 
