@@ -7,18 +7,6 @@
 namespace pyengine::kernels {
 namespace {
 
-/// Taps that outputs meet in the source, summed over all outputs.
-Index all_uses(const Product& p) {
-    Index all = 1;
-    for (int i = 0; i < 3; ++i) {
-        Index uses = 0;
-        for (Index q = 0; q < p.out_size[i]; ++q)
-            for (Index tap = 0; tap < p.kernel_size[i]; ++tap) uses += p.met(i, q, tap) >= 0;
-        all *= uses;
-    }
-    return all;
-}
-
 /// Whether vectors run over images: where that takes fewer cycles per image and group. A cycle for a vector of the product; what moving
 /// elements in and out of scratch costs was measured, by element (over images), and by element, row and task (over positions).
 template <typename T>

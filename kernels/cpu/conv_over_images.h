@@ -69,21 +69,23 @@ ImagesPlan make_images_plan(const Product& p) {
     return plan;
 }
 
-/// Outputs are transposed in chunks of a vector; the last takes what remains.
+/// Outputs of a panel that are multiplied before they are stored: as many as an image takes in one stretch of some cache lines. The last
+/// chunk of a block takes what remains.
 template <typename T>
-constexpr Index most_chunk = 2 * lanes<T> - 1;
+constexpr Index chunk_size = 4 * lanes<T>;
 
 /// Offsets within the workspace, in bytes.
 template <typename T>
 struct ImagesWorkspace {
-    Index uses, scratch, strip, lane;  // strip: within a lane's scratch
+    Index uses, scratch, strip, stage, lane;  // strip and stage: within a lane's scratch
 
     ImagesWorkspace(const Product& p, const ImagesPlan& plan) {
-        const Index size = sizeof(T);
+        const Index size = sizeof(T), chunk = 2 * chunk_size<T> * plan.images * size;
         uses = whole_lines(volume(p.out_size) * static_cast<Index>(sizeof(Index)));
         scratch = uses + whole_lines(volume(p.out_size) * p.taps() * static_cast<Index>(sizeof(Use)));
         strip = whole_lines(block_source(p, plan) * plan.position_stride * size);
-        lane = strip + Tile<T>::rows * most_chunk<T> * plan.images * size;
+        stage = strip + Tile<T>::rows * chunk;
+        lane = stage + chunk;
     }
 };
 
@@ -118,7 +120,7 @@ struct ImagesTask {
     const Arrays<T, E>& arrays;
     const Index* counts;
     const Use* uses;
-    T *scratch, *strip;
+    T *scratch, *strip, *stage;
 
     void run(Index part, Index block, Index group, Index image_block) const {
         const Index image = image_block * plan.images, images = min_of(plan.images, product.batch - image);
@@ -127,12 +129,12 @@ struct ImagesTask {
         const Index inner_source = plan.inner(product.source_size), inner = plan.inner(product.out_size);
         fill(group, image, images, range.begin * inner_source, (range.end - range.begin) * inner_source);
         const T* origin = scratch - range.begin * inner_source * plan.position_stride;
-        const Index positions = (last - first) * inner, chunks = max_of(Index{1}, positions / lanes<T>);
+        const Index positions = (last - first) * inner, chunks = max_of(Index{1}, positions / chunk_size<T>);
         const Panels<T> panels{product.rows};
         for (Index chunk = 0; chunk < chunks; ++chunk) {
-            const Index begin = first * inner + chunk * lanes<T>, end = chunk + 1 < chunks ? begin + lanes<T> : last * inner;
+            const Index begin = first * inner + chunk * chunk_size<T>, end = chunk + 1 < chunks ? begin + chunk_size<T> : last * inner;
             for (Index panel = part * panels.count / plan.parts; panel < (part + 1) * panels.count / plan.parts; ++panel)
-                multiply_panel(group * product.rows + panels.first(panel), panels.size(panel), image, images, begin, end, origin);
+                run_panel(group * product.rows + panels.first(panel), panels.size(panel), image, images, begin, end, origin);
         }
     }
 
@@ -145,20 +147,35 @@ private:
         }
     }
 
-    void multiply_panel(Index row, Index rows, Index image, Index images, Index begin, Index end, const T* origin) const {
-        const Index columns = padded_cols<T>(images), strip_row = (end - begin) * plan.images, channel = volume(product.out_size);
+    void run_panel(Index row, Index rows, Index image, Index images, Index begin, Index end, const T* origin) const {
+        const Index columns = padded_cols<T>(images), strip_row = (end - begin) * plan.images;
         const MultiplyTaps<T> multiply = multiply_taps_of<T>(rows);
         const T* weights = arrays.weights + row * product.channels * product.taps();
-        for (Index q = begin; q < end; ++q)
+        for (Index q = begin; q < end; ++q) {
+            if (q - begin < rows) prefetch(output(row + q - begin, image) + begin, images, end - begin);
             multiply({columns, product.channels, uses + q * product.taps(), counts[q], weights, origin, plan.images,
                       strip + (q - begin) * plan.images, strip_row});
-        for (Index i = 0; i < rows; ++i) {
-            T* sums = strip + i * strip_row;
-            if (arrays.bias)
-                for (Index j = 0; j < strip_row; j += lanes<T>) store(sums + j, load(sums + j) + widened(arrays.bias[row + i]));
-            E* to = arrays.out + (image * product.groups * product.rows + row + i) * channel + begin;
-            transpose<T>(to, product.groups * product.rows * channel, sums, plan.images, end - begin, images);
         }
+        for (Index i = 0; i < rows; ++i) store_row(strip + i * strip_row, row + i, image, images, begin, end - begin);
+    }
+
+    E* output(Index row, Index image) const {
+        return arrays.out + (image * product.groups * product.rows + row) * volume(product.out_size);
+    }
+    Index out_batch() const { return product.groups * product.rows * volume(product.out_size); }
+
+    /// Stores to many images wait for as many lines, which the tiles before leave time to fetch.
+    void prefetch(const E* to, Index images, Index count) const {
+        for (Index i = 0; i < images; ++i)
+            for (Index j = 0; j < count; j += 64 / static_cast<Index>(sizeof(E))) __builtin_prefetch(to + i * out_batch() + j, 1);
+    }
+
+    /// Image after image, by way of the stage: where images lie a multiple of the page size apart, neighbouring stores to different images
+    /// would evict one another's lines.
+    void store_row(const T* sums, Index row, Index image, Index images, Index begin, Index count) const {
+        const T bias = arrays.bias ? widened(arrays.bias[row]) : T{};
+        transpose<T>(stage, count, sums, plan.images, count, images);
+        for (Index i = 0; i < images; ++i) add_row(output(row, image + i) + begin, 1, stage + i * count, count, bias);
     }
 };
 
@@ -176,13 +193,19 @@ void run_over_images(const Product& product, const Arrays<T, E>& arrays, std::by
     Use* uses = reinterpret_cast<Use*>(workspace + offsets.uses);
     find_uses(product, plan.position_stride, counts, uses);
     const Index tasks = ceil_div(product.batch, plan.images) * product.groups * plan.blocks * plan.parts;
-    parallel_with_scratch(
-        tasks, threads, workspace + offsets.scratch, static_cast<std::size_t>(offsets.lane), [&](Index i, std::byte* lane) {
-            const ImagesTask<T, E> task{
-                product, plan, arrays, counts, uses, reinterpret_cast<T*>(lane), reinterpret_cast<T*>(lane + offsets.strip)};
-            task.run(i % plan.parts, i / plan.parts % plan.blocks, i / plan.parts / plan.blocks % product.groups,
-                     i / plan.parts / plan.blocks / product.groups);
-        });
+    parallel_with_scratch(tasks, threads, workspace + offsets.scratch, static_cast<std::size_t>(offsets.lane),
+                          [&](Index i, std::byte* lane) {
+                              const ImagesTask<T, E> task{product,
+                                                          plan,
+                                                          arrays,
+                                                          counts,
+                                                          uses,
+                                                          reinterpret_cast<T*>(lane),
+                                                          reinterpret_cast<T*>(lane + offsets.strip),
+                                                          reinterpret_cast<T*>(lane + offsets.stage)};
+                              task.run(i % plan.parts, i / plan.parts % plan.blocks, i / plan.parts / plan.blocks % product.groups,
+                                       i / plan.parts / plan.blocks / product.groups);
+                          });
 }
 
 }  // namespace

@@ -94,17 +94,6 @@ Index over_positions_workspace(const Product& p, int threads) {
     return most;
 }
 
-/// to[j * to_step] = from[j] + bias. The last vector of a row overlaps the one before: masked stores are slow.
-template <typename T, typename E>
-void store_row(E* to, Index to_step, const T* from, Index n, T bias) {
-    if (to_step != 1 || n < lanes<T>) {
-        for (Index j = 0; j < n; ++j) narrow(to[j * to_step], from[j] + bias);
-        return;
-    }
-    for (Index j = 0; j < n - lanes<T>; j += lanes<T>) store_narrow(to + j, load(from + j) + bias);
-    store_narrow(to + n - lanes<T>, load(from + n - lanes<T>) + bias);
-}
-
 template <typename T, typename E>
 struct PassTask {
     const Product& product;
@@ -142,8 +131,8 @@ private:
         E* plane = arrays.out + ((block.image + image) * product.groups * product.rows + row) * volume(size);
         plane += axis[0].output(block.first[0] + d) * size[1] * size[2] + axis[2].output(block.first[2]);
         for (Index h = 0; h < block.outputs[1]; ++h)
-            store_row(plane + axis[1].output(block.first[1] + h) * size[2], axis[2].out_step, sums + h * pass.source.pitch,
-                      block.outputs[2], bias);
+            add_row(plane + axis[1].output(block.first[1] + h) * size[2], axis[2].out_step, sums + h * pass.source.pitch, block.outputs[2],
+                    bias);
     }
 };
 

@@ -66,6 +66,18 @@ inline Product transpose_product(const ConvArgs& args) {
     return p;
 }
 
+/// Taps that outputs meet in the source, summed over all outputs.
+inline Index all_uses(const Product& p) {
+    Index all = 1;
+    for (int i = 0; i < 3; ++i) {
+        Index uses = 0;
+        for (Index q = 0; q < p.out_size[i]; ++q)
+            for (Index tap = 0; tap < p.kernel_size[i]; ++tap) uses += p.met(i, q, tap) >= 0;
+        all *= uses;
+    }
+    return all;
+}
+
 /// The rows of a group in panels of nearly even size, so that none is much smaller than the register tile.
 template <typename T>
 struct Panels {
@@ -87,6 +99,17 @@ void pack_weights(const Product& p, const E* w, T* packed) {
             for (Index tap = 0; tap < p.taps(); ++tap)
                 for (Index i = 0; i < rows; ++i) to[(tap * p.channels + c) * rows + i] = widened(from[c * p.w_channel + tap + i * p.w_row]);
     });
+}
+
+/// to[j * to_step] = from[j] + bias. The last vector of a row overlaps the one before: masked stores are slow.
+template <typename T, typename E>
+void add_row(E* to, Index to_step, const T* from, Index n, T bias) {
+    if (to_step != 1 || n < lanes<T>) {
+        for (Index j = 0; j < n; ++j) narrow(to[j * to_step], from[j] + bias);
+        return;
+    }
+    for (Index j = 0; j < n - lanes<T>; j += lanes<T>) store_narrow(to + j, load(from + j) + bias);
+    store_narrow(to + n - lanes<T>, load(from + n - lanes<T>) + bias);
 }
 
 /// The arrays, of element type E, and the packed weights.

@@ -1,9 +1,10 @@
 // conv_weight_gradient: (channels x taps, rows) = slices of x (channels x taps, positions) transposed y (positions, rows), summed over the
 // positions of all images; rows are the output channels of a group.
 //
-// Elements of x are broadcast from the scratch of conv_source.h, row (channel, tap), position p at slices[row] + positions[p]; y is packed
-// with the output channels in vectors. A task has a block of channels and a share of the images (a split), and adds up a matrix of its own;
-// the matrices are added in the order of the splits, whose number depends on the shape alone.
+// Elements of x are broadcast from the scratch of conv_source.h, row (channel, tap) and position at slices[row] + meeting.x; y is packed
+// with the output channels in vectors. Where there are channels enough to fill a register tile with rows of one tap, positions that meet
+// padding there are left out. A task has a block of channels and a share of the images (a split), and adds up a matrix of its own; the
+// matrices are added in the order of the splits, whose number depends on the shape alone.
 #include "kernels/conv.h"
 #include "kernels/cpu/conv_narrow.h"
 #include "kernels/cpu/conv_source.h"
@@ -13,20 +14,28 @@ namespace pyengine::kernels {
 namespace {
 
 constexpr Index x_bytes = 128 * 1024;          // of a block of x
-constexpr Index most_positions = 512;          // of a block: a panel of y stays in cache
+constexpr Index most_positions = 1024;         // of a block: a panel of y stays in cache
 constexpr Index most_narrow_positions = 4096;  // the same for conv_narrow.h
 constexpr Index least_rows = 128;              // (channel, tap) pairs of a task, so that packing y is cheap beside the product
+constexpr Index least_channels = 8;            // to fill a tile with rows of one tap
 constexpr Index wanted_tasks = 16;
 constexpr Index most_partial_sums = 16 << 20;  // over all splits
+
+/// A position of the block: where x of slice 0 stands in scratch, and which row of the packed y it is.
+struct Meeting {
+    Index x, y;
+};
 
 struct Plan {
     Source source;  // channels: of a task
     Index groups, channels, rows;
     Index channel_blocks, splits;
     bool narrow;  // few rows: conv_narrow.h
+    bool by_tap;  // rows of a tile share a tap, and have a list of meetings of their own
 
     Index taps() const { return source.taps(); }
     Index positions() const { return source.images * volume(source.outputs); }
+    Index lists() const { return by_tap ? taps() : 1; }
 };
 
 template <typename T>
@@ -42,7 +51,8 @@ Plan make_plan(const ConvArgs& args) {
     plan.narrow = 4 * plan.rows <= lanes<T>;
     const Index most = plan.narrow ? most_narrow_positions : most_positions;
     while (plan.positions() > most) s.halve();
-    const bool whole = s.block_count() == s.batch;
+    const bool whole = s.block_count() == s.batch;  // blocks are images
+    plan.by_tap = whole && plan.channels >= least_channels && 32 * all_uses(conv_product(args)) < 31 * plan.positions() * plan.taps();
     while (whole && 4 * plan.positions() <= most && 2 * s.images <= s.batch) s.images *= 2;
     s.lay_out();
     const auto too_large = [&] { return s.channels * s.channel_size * static_cast<Index>(sizeof(T)) > x_bytes; };
@@ -58,13 +68,14 @@ Plan make_plan(const ConvArgs& args) {
 /// Offsets of the parts of the workspace, in bytes.
 template <typename T>
 struct Workspace {
-    Index slices, positions, sums, scratch, packed, lane;  // packed: within a lane's scratch
+    Index slices, counts, meetings, sums, scratch, packed, lane;  // packed: within a lane's scratch
 
     explicit Workspace(const Plan& plan) {
         const Index size = sizeof(T);
         slices = whole_lines(plan.taps() * static_cast<Index>(sizeof(Use)));
-        positions = slices + whole_lines(plan.source.channels * plan.taps() * static_cast<Index>(sizeof(Index)));
-        sums = positions + whole_lines(plan.positions() * static_cast<Index>(sizeof(Index)));
+        counts = slices + whole_lines(plan.source.channels * plan.taps() * static_cast<Index>(sizeof(Index)));
+        meetings = counts + whole_lines(plan.lists() * static_cast<Index>(sizeof(Index)));
+        sums = meetings + whole_lines(plan.lists() * plan.positions() * static_cast<Index>(sizeof(Meeting)));
         scratch = sums + whole_lines(plan.splits * plan.groups * plan.channels * plan.taps() * padded_cols<T>(plan.rows) * size);
         packed = whole_lines(plan.source.template scratch_size<T>() * size);
         lane = plan.narrow ? NarrowScratch<T>(plan.source, plan.rows).bytes : packed + whole_lines(plan.positions() * Tile<T>::cols * size);
@@ -72,13 +83,14 @@ struct Workspace {
     Index bytes(int lanes) const { return scratch + lanes * lane; }
 };
 
-/// sums[i * sums_row + j] = or += sum_p x[slices[i] + positions[p]] y[p * columns + j]
+/// sums[i * sums_row + j] = or += sum_m x[slices[i * slice_step] + m.x] y[m.y * columns + j]
 template <typename T>
 struct PositionArgs {
     Index count;
-    const Index* positions;
+    const Meeting* meetings;
     const T* x;
     const Index* slices;
+    Index slice_step;
     const T* y;  // columns: whole vectors
     T* sums;
     Index sums_row;
@@ -88,11 +100,11 @@ struct PositionArgs {
 template <typename T, int rows, int vectors>
 void position_tile(const PositionArgs<T>& args) {
     const T* row[rows];
-    for (int i = 0; i < rows; ++i) row[i] = args.x + args.slices[i];
-    const T* y = args.y;
+    for (int i = 0; i < rows; ++i) row[i] = args.x + args.slices[i * args.slice_step];
     Vec<T> sum[rows][vectors] = {};
-    for (Index p = 0; p < args.count; ++p, y += vectors * lanes<T>) {
-        const Index at = args.positions[p];
+    for (Index m = 0; m < args.count; ++m) {
+        const Index at = args.meetings[m].x;
+        const T* y = args.y + args.meetings[m].y * vectors * lanes<T>;
         Vec<T> y_row[vectors];
 #pragma GCC unroll 4
         for (int j = 0; j < vectors; ++j) y_row[j] = load(y + j * lanes<T>);
@@ -126,7 +138,8 @@ struct Task {
     const Plan& plan;
     const E *x, *y;
     const Use* uses;
-    const Index *slices, *positions;
+    const Index *slices, *counts;  // counts: meetings of an image, for each list
+    const Meeting* meetings;
     T* sums;
     std::byte* scratch;
 
@@ -161,16 +174,23 @@ private:
         T* const x_scratch = reinterpret_cast<T*>(scratch);
         T* const packed = reinterpret_cast<T*>(scratch + Workspace<T>(plan).packed);
         fill_source(s, block, from, x_batch(), x_scratch);
-        const Index inner = s.channels * s.taps(), panels = ceil_div(inner, Tile<T>::rows), count = block.images * volume(block.outputs);
         for (Index row = 0; row < plan.rows; row += Tile<T>::cols) {
             const Index rows = min_of(Tile<T>::cols, plan.rows - row);
             pack_y(block, group * plan.rows + row, rows, packed);
-            for (Index panel = 0; panel < panels; ++panel) {
-                const Index first = panel * inner / panels, size = (panel + 1) * inner / panels - first;
-                multiply_positions<T>(
-                    ceil_div(rows, lanes<T>), size,
-                    {count, positions, x_scratch, slices + first, packed, to + row + first * sums_row(), sums_row(), accumulate});
-            }
+            for (Index list = 0; list < plan.lists(); ++list) multiply(s, block, list, rows, x_scratch, packed, to + row, accumulate);
+        }
+    }
+
+    /// All (channel, tap) pairs of a list, with the meetings of the block.
+    void multiply(const Source& s, const Block& block, Index list, Index columns, const T* x_scratch, const T* packed, T* to,
+                  bool accumulate) const {
+        const Index pairs = s.channels * s.taps() / plan.lists(), panels = ceil_div(pairs, Tile<T>::rows), step = plan.lists();
+        const Index count = plan.by_tap ? block.images * counts[list] : block.images * volume(block.outputs);
+        for (Index panel = 0; panel < panels; ++panel) {
+            const Index first = panel * pairs / panels, size = (panel + 1) * pairs / panels - first, pair = first * step + list;
+            multiply_positions<T>(ceil_div(columns, lanes<T>), size,
+                                  {count, meetings + list * plan.positions(), x_scratch, slices + pair, step, packed,
+                                   to + pair * sums_row(), step * sums_row(), accumulate});
         }
     }
 
@@ -200,11 +220,21 @@ void add_splits(const Plan& plan, const T* sums, Index group, Index row, E* out)
     }
 }
 
-void find_positions(const Source& s, Index* positions) {
-    for (Index i = 0; i < s.images; ++i)
-        for (Index d = 0; d < s.outputs[0]; ++d)
-            for (Index h = 0; h < s.outputs[1]; ++h)
-                for (Index w = 0; w < s.outputs[2]; ++w) *positions++ = i * s.image_size + d * s.plane + h * s.pitch + w;
+/// The positions of a full block, image after image; by tap, those that meet the source there. The first ones are those of a smaller block.
+void find_meetings(const Product& p, const Plan& plan, Index* counts, Meeting* meetings) {
+    const Source& s = plan.source;
+    const Index(&size)[3] = s.outputs;
+    for (Index list = 0; list < plan.lists(); ++list) {
+        const Index tap[3] = {list / p.kernel_size[2] / p.kernel_size[1], list / p.kernel_size[2] % p.kernel_size[1],
+                              list % p.kernel_size[2]};
+        Meeting* to = meetings + list * plan.positions();
+        for (Index y = 0; y < plan.positions(); ++y) {
+            const Index q[3] = {y / size[2] / size[1] % size[0], y / size[2] % size[1], y % size[2]}, image = y / volume(size);
+            if (plan.by_tap && (p.met(0, q[0], tap[0]) < 0 || p.met(1, q[1], tap[1]) < 0 || p.met(2, q[2], tap[2]) < 0)) continue;
+            *to++ = {image * s.image_size + q[0] * s.plane + q[1] * s.pitch + q[2], y};
+        }
+        counts[list] = (to - (meetings + list * plan.positions())) / s.images;
+    }
 }
 
 template <typename T, typename E>
@@ -221,16 +251,18 @@ void run(const ConvArgs& args) {
     std::byte* const workspace = static_cast<std::byte*>(args.workspace);
     Use* uses = reinterpret_cast<Use*>(workspace);
     Index* slices = reinterpret_cast<Index*>(workspace + offsets.slices);
-    Index* positions = reinterpret_cast<Index*>(workspace + offsets.positions);
+    Index* counts = reinterpret_cast<Index*>(workspace + offsets.counts);
+    Meeting* meetings = reinterpret_cast<Meeting*>(workspace + offsets.meetings);
     T* sums = reinterpret_cast<T*>(workspace + offsets.sums);
     plan.source.find_uses(args.kernel_size, uses);
     for (Index c = 0; c < plan.source.channels; ++c)
         for (Index tap = 0; tap < plan.taps(); ++tap) slices[c * plan.taps() + tap] = c * plan.source.channel_size + uses[tap].offset;
-    find_positions(plan.source, positions);
+    if (!plan.narrow) find_meetings(conv_product(args), plan, counts, meetings);
     const Index tasks = plan.splits * plan.groups * plan.channel_blocks;
     parallel_with_scratch(
         tasks, args.threads, workspace + offsets.scratch, static_cast<std::size_t>(offsets.lane), [&](Index i, std::byte* lane) {
-            const Task<T, E> task{plan, static_cast<const E*>(args.x), static_cast<const E*>(args.y), uses, slices, positions, sums, lane};
+            const Task<T, E> task{plan, static_cast<const E*>(args.x), static_cast<const E*>(args.y), uses, slices, counts, meetings, sums,
+                                  lane};
             task.run(i / plan.channel_blocks / plan.groups, i / plan.channel_blocks % plan.groups, i % plan.channel_blocks);
         });
     const Index vectors = ceil_div(plan.rows, lanes<T>);
@@ -243,7 +275,8 @@ template <>
 std::size_t conv_weight_gradient_workspace<level>(const ConvArgs& args) {
     return with_float_type(args.type, [&]<typename E> {
         using T = SumOf<E>;
-        return static_cast<std::size_t>(Workspace<T>(make_plan<T>(args)).bytes(args.threads));
+        const Plan plan = make_plan<T>(args);
+        return plan.taps() == 0 ? std::size_t{0} : static_cast<std::size_t>(Workspace<T>(plan).bytes(args.threads));
     });
 }
 
