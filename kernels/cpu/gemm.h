@@ -6,10 +6,12 @@
 //   k                         by max_depth: a panel of A and one of B stay in the second-level cache
 //   tasks                     rectangles of C, about task_flops each: in parallel
 //   panels of B, panels of A  one register tile each
+// Few rows times a B larger than the caches are multiplied by some rows of B at a time instead, which reads B in long runs.
 // k is cut by its length alone, and an element's products are added in order of k: its bits depend on nothing else.
 //
-// A is read where it lies, strided, if its block stays in the cache anyway, and so is B if its columns are adjacent; then only the columns
-// that do not fill a vector are packed. Rows a multiple of 4096 bytes apart share one set of the first-level cache, and are packed always.
+// A is read where it lies if its rows do, or if it stays in the cache anyway; rows a multiple of 4096 bytes apart share one set of the
+// first-level cache, and are packed. B is read where it lies if its columns are adjacent and few rows use it, or it stays in the cache;
+// only the columns that do not fill a vector are packed then.
 #pragma once
 
 #include <cstddef>
@@ -37,8 +39,9 @@ constexpr std::int64_t max_side = 2048;
 // A panel of B stays in the first-level cache; the wide tiles of AVX-512 use each element so often that the second will do.
 template <typename T>
 constexpr std::int64_t max_depth = (level == Isa::avx512 ? 4096 : 1536) / static_cast<std::int64_t>(sizeof(T));
-constexpr std::int64_t cached_bytes = 512 << 10;  // half of a second-level cache of today
-constexpr double task_flops = 1e6;                // ten microseconds: several times what handing out a task costs
+constexpr std::int64_t cached_bytes = 512 << 10;    // half of a second-level cache of today
+constexpr std::int64_t last_cache_bytes = 4 << 20;  // one core's share of the last level
+constexpr double task_flops = 1e6;                  // ten microseconds: several times what handing out a task costs
 constexpr double max_tasks = 64;
 
 template <typename E>
@@ -58,9 +61,11 @@ public:
         block_rows_ = min_of(m, max_side / height_ * height_);
         block_cols_ = min_of(n, max_side / width * width);
         const auto exceeds_cache = [&](std::int64_t side) { return side * depth_ * size > cached_bytes; };
-        packs_a_ = widens || (n > 2 * width && (exceeds_cache(block_rows_) || a.row * size % 4096 == 0));
+        packs_a_ = widens || (n > 2 * width && (a.row * size % 4096 == 0 || (a.col != 1 && exceeds_cache(block_rows_))));
         const bool packs_b = widens || b.col != 1 || (m > 8 * Tile<T>::rows && exceeds_cache(block_cols_));
         packed_from_ = packs_b ? 0 : n % lanes<T> == 0 ? n : n / width * width;
+        const bool streams_b = m <= Tile<T>::rows && !packs_b && k * n * size > last_cache_bytes;
+        strip_ = streams_b ? streamed_rows : depth_;
         cut_into_tasks();
     }
 
@@ -84,6 +89,7 @@ public:
 private:
     static constexpr bool widens = sizeof(E) != sizeof(T);
     static constexpr std::int64_t size = sizeof(T), width = Tile<T>::cols;
+    static constexpr std::int64_t streamed_rows = 8;
     static constexpr std::int64_t pack_bytes = 128 << 10, pack_depth = 32;  // of a task; rows of B at a time
 
     std::int64_t packed_a_size() const { return packs_a_ ? padded_cols<T>(block_rows_ * depth_) : 0; }
@@ -153,19 +159,21 @@ private:
     }
 
     void multiply_tiles(Range rows, Range cols, Range ks, std::int64_t first_row, Range block_cols) {
-        TileArgs<T> tile{};
-        tile.k = ks.size();
-        tile.accumulate = ks.begin > 0;
-        for (std::int64_t j = cols.begin; j < cols.end; j += width) {
-            tile.cols = min_of(width, cols.end - j);
-            set_b(tile, j, ks, max_of(block_cols.begin, packed_from_));
-            for (std::int64_t i = rows.begin; i < rows.end; i += height_) {
-                const std::int64_t count = min_of(height_, rows.end - i);
-                set_a(tile, i, ks, first_row, count);
-                set_c(tile, i, j, first_row, block_cols);
-                multiply_tile<T>(count, tile);
-            }
-        }
+        for (std::int64_t p = ks.begin; p < ks.end; p += strip_)
+            for (std::int64_t j = cols.begin; j < cols.end; j += width)
+                for (std::int64_t i = rows.begin; i < rows.end; i += height_) {
+                    TileArgs<T> tile{};
+                    tile.cols = min_of(width, cols.end - j);
+                    tile.k = min_of(strip_, ks.end - p);
+                    tile.accumulate = p > 0;
+                    const std::int64_t count = min_of(height_, rows.end - i);
+                    set_a(tile, i, ks, first_row, count);
+                    set_b(tile, j, ks, max_of(block_cols.begin, packed_from_));
+                    set_c(tile, i, j, first_row, block_cols);
+                    tile.a += (p - ks.begin) * tile.a_col;
+                    tile.b += (p - ks.begin) * tile.b_row;
+                    multiply_tile<T>(count, tile);
+                }
     }
 
     void set_a(TileArgs<T>& tile, std::int64_t i, Range ks, std::int64_t first_row, std::int64_t count) const {
@@ -208,7 +216,7 @@ private:
 
     std::int64_t m_, n_, k_;
     Operand<E> a_, b_;
-    std::int64_t height_, depth_;  // rows of a panel of A; depth of a block
+    std::int64_t height_, depth_, strip_;  // rows of a panel of A; depth of a block; rows of B multiplied before the next
     std::int64_t block_rows_, block_cols_, task_rows_, task_cols_;
     bool packs_a_;
     std::int64_t packed_from_;  // columns of B from here on are packed

@@ -141,7 +141,7 @@ public:
 
 private:
     static constexpr bool widens = sizeof(E) != sizeof(T);
-    static constexpr std::int64_t few = 32, max_chunk = 1 << 15, task_elements = 1 << 16, last_cache_bytes = 4 << 20;
+    static constexpr std::int64_t few = 32, max_chunk = 1 << 15, task_elements = 1 << 16;
 
     std::int64_t copied() const { return a_.col != 1 ? padded_cols<T>(m_ * k_) : b_.row != 1 ? padded_cols<T>(n_ * k_) : 0; }
 
