@@ -20,7 +20,7 @@ constexpr std::int64_t tile_columns = tile_vectors * lanes<A>;
 
 /// How the work is cut: by sizes and strides alone.
 struct Plan {
-    bool down_columns;
+    bool down_columns, one_row;
     std::int64_t width, tiles;   // columns, and tiles of them; 1 along rows
     std::int64_t groups;         // kept elements, all but the columns
     std::int64_t length, chunk;  // what chunks cut: rows, or the elements of a single one
@@ -39,9 +39,9 @@ Plan plan_of(const ReduceArgs& args) {
     plan.tiles = plan.down_columns ? (plan.width + tile_columns<A> - 1) / tile_columns<A> : 1;
     plan.groups = count_of(plan.down_columns ? outer_axes(args.kept) : args.kept);
     const std::int64_t rows = count_of(plan.down_columns ? args.reduced : outer_axes(args.reduced));
-    const bool one_row = !plan.down_columns && rows == 1;
-    plan.length = one_row ? last_size(args.reduced) : rows;
-    const std::int64_t cost = plan.down_columns ? min_of(plan.width, tile_columns<A>) : one_row ? 1 : last_size(args.reduced);
+    plan.one_row = !plan.down_columns && rows == 1;
+    plan.length = plan.one_row ? last_size(args.reduced) : rows;
+    const std::int64_t cost = plan.down_columns ? min_of(plan.width, tile_columns<A>) : plan.one_row ? 1 : last_size(args.reduced);
     plan.chunk = max_of<std::int64_t>(1, task_elements / max_of<std::int64_t>(1, cost));
     if (plan.groups * plan.tiles >= enough_tasks || plan.length < 2 * plan.chunk) plan.chunk = max_of<std::int64_t>(1, plan.length);
     return plan;
@@ -81,28 +81,49 @@ struct Target {
 
 // Along rows ------------------------------------------------------------------------------------------------------------------------------
 
-template <typename Op, typename A, typename T>
-Vec<A> fold_row(const T* x, std::int64_t stride, std::int64_t n) {
-    if (n <= leaf_elements<A>) return stride == 1 ? fold_leaf<Op, A>(x, n) : fold_packed_leaf<Op, A>(x, stride, n);
-    const std::int64_t half = (n + leaf_elements<A> - 1) / leaf_elements<A> / 2 * leaf_elements<A>;
-    return Op::combine(fold_row<Op, A>(x, stride, half), fold_row<Op, A>(x + half * stride, stride, n - half));
-}
+/// Combines leaves as a balanced tree while they come in order, as a binary counter carries: level i holds the result of 2^i of them.
+template <typename Op, typename A>
+class Cascade {
+public:
+    void add(Vec<A> leaf) {
+        int level = 0;
+        for (std::uint64_t carry = count_; carry & 1; carry >>= 1) leaf = Op::combine(levels_[level++], leaf);
+        levels_[level] = leaf;
+        ++count_;
+    }
+
+    Vec<A> total() const {
+        Vec<A> result = broadcast(Op::template identity<A>);
+        int level = 0;
+        for (std::uint64_t rest = count_; rest; rest >>= 1, ++level)
+            if (rest & 1) result = Op::combine(levels_[level], result);
+        return result;
+    }
+
+private:
+    std::uint64_t count_ = 0;
+    Vec<A> levels_[64];
+};
 
 template <typename Op, typename A, typename T>
-Vec<A> fold_rows(const T* x, const Axes& reduced, std::int64_t begin, std::int64_t end) {
-    if (end - begin <= 1) return fold_row<Op, A>(x + offset_of(outer_axes(reduced), begin), last_stride(reduced), last_size(reduced));
-    const std::int64_t middle = begin + (end - begin) / 2;
-    return Op::combine(fold_rows<Op, A>(x, reduced, begin, middle), fold_rows<Op, A>(x, reduced, middle, end));
+void add_row(Cascade<Op, A>& cascade, const T* x, std::int64_t stride, std::int64_t n) {
+    for (std::int64_t i = 0; i < n; i += leaf_elements<A>) {
+        const std::int64_t size = min_of(n - i, leaf_elements<A>);
+        cascade.add(stride == 1 ? fold_leaf<Op, A>(x + i, size) : fold_packed_leaf<Op, A>(x + i * stride, stride, size));
+    }
 }
 
 /// One output, over one chunk.
 template <typename Op, typename A, typename T>
 A fold_chunk(const T* x, const Axes& reduced, const Plan& plan, std::int64_t chunk) {
-    const std::int64_t begin = chunk * plan.chunk, end = min_of(begin + plan.chunk, plan.length);
-    if (begin == end) return Op::template identity<A>;
-    const std::int64_t stride = last_stride(reduced);
-    const bool one_row = plan.length == last_size(reduced) && count_of(outer_axes(reduced)) == 1;
-    return fold_lanes<Op, A>(one_row ? fold_row<Op, A>(x + begin * stride, stride, end - begin) : fold_rows<Op, A>(x, reduced, begin, end));
+    const std::int64_t begin = chunk * plan.chunk, end = min_of(begin + plan.chunk, plan.length), stride = last_stride(reduced);
+    Cascade<Op, A> cascade;
+    if (plan.one_row)
+        add_row(cascade, x + begin * stride, stride, end - begin);
+    else
+        for (std::int64_t row = begin; row < end; ++row)
+            add_row(cascade, x + offset_of(outer_axes(reduced), row), stride, last_size(reduced));
+    return fold_lanes<Op, A>(cascade.total());
 }
 
 template <typename Op, typename A, typename T, typename Target>
