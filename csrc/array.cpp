@@ -89,6 +89,25 @@ Array broadcast_to(const Array& x, const Dims& shape) {
     return x.view(shape, strides, x.offset());
 }
 
+Array real_part(const Array& z) {
+    Dims strides = z.strides();
+    for (std::int64_t& stride : strides) stride *= 2;
+    return Array(z.storage(), 2 * z.offset(), z.shape(), std::move(strides), real_type(z.dtype()));
+}
+
+Array imag_part(const Array& z) {
+    const Array real = real_part(z);
+    return real.view(real.shape(), real.strides(), real.offset() + 1);
+}
+
+Array as_real(const Array& z) {
+    const Array real = real_part(z);
+    Dims shape = real.shape(), strides = real.strides();
+    shape.push_back(2);
+    strides.push_back(1);
+    return real.view(std::move(shape), std::move(strides), real.offset());
+}
+
 namespace {
 
 /// First and last element a view can touch, in bytes from the storage's start.

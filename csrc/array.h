@@ -56,13 +56,18 @@ std::int64_t normalize_axis(const char* op, std::int64_t axis, std::int64_t rank
 Dims broadcast_shapes(const char* op, const Dims& a, const Dims& b);
 Array broadcast_to(const Array& x, const Dims& shape);
 
+/// Views of a complex array's memory: its parts, and both of them along one more axis at the end.
+Array real_part(const Array& z);
+Array imag_part(const Array& z);
+Array as_real(const Array& z);
+
 /// x itself if it is C-contiguous (and has that dtype), else a converted contiguous copy.
 Array contiguous(const Array& x);
 Array astype(const Array& x, DType dtype);
 /// A converted contiguous copy, always.
 Array copy(const Array& x, DType dtype);
 
-/// Writes source, broadcast and converted, into target's elements, and counts one in-place change. Safe where they overlap.
+/// Writes source, broadcast and converted (complex numbers to complex numbers and booleans alone), into target's elements, and counts one in-place change. Safe where they overlap.
 void assign(const Array& target, const Array& source);
 
 /// True if writing `a` could change an element of `b`.

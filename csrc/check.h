@@ -57,4 +57,8 @@ template <typename... Parts>
     fail<TypeError>(parts...);
 }
 
+inline void check_real(const char* op, DType dtype) {
+    if (is_complex(dtype)) fail_type(op, ": dtype not supported: ", dtype, "; must be real");
+}
+
 }  // namespace pyengine

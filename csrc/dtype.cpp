@@ -19,7 +19,7 @@ constexpr Properties properties[dtype_count] = {
     {"int32", 4, Kind::integer, true},    {"int64", 8, Kind::integer, true},     {"uint8", 1, Kind::integer, false},
     {"uint16", 2, Kind::integer, false},  {"uint32", 4, Kind::integer, false},   {"uint64", 8, Kind::integer, false},
     {"float16", 2, Kind::floating, true}, {"bfloat16", 2, Kind::floating, true}, {"float32", 4, Kind::floating, true},
-    {"float64", 8, Kind::floating, true},
+    {"float64", 8, Kind::floating, true}, {"complex64", 8, Kind::complex, true}, {"complex128", 16, Kind::complex, true},
 };
 
 const Properties& of(DType dtype) { return properties[static_cast<int>(dtype)]; }
@@ -42,6 +42,9 @@ bool is_signed(DType dtype) { return of(dtype).is_signed; }
 
 DType promote(std::string_view op, DType a, DType b) {
     if (a == b) return a;
+    if (is_complex(a) || is_complex(b))
+        return a == DType::complex128 || b == DType::complex128 || a == DType::float64 || b == DType::float64 ? DType::complex128
+                                                                                                              : DType::complex64;
     if (kind_of(a) != kind_of(b)) return kind_of(a) > kind_of(b) ? a : b;
     if (is_floating(a)) {
         if (size_of(a) == size_of(b)) return DType::float32;  // float16 with bfloat16: neither holds the other
@@ -56,7 +59,7 @@ DType promote(std::string_view op, DType a, DType b) {
 }
 
 DType sum_type(DType dtype) {
-    if (is_floating(dtype)) return dtype;
+    if (is_floating(dtype) || is_complex(dtype)) return dtype;
     return kind_of(dtype) == Kind::integer && !is_signed(dtype) ? DType::uint64 : DType::int64;
 }
 

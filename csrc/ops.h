@@ -30,6 +30,7 @@ Array binary(BinaryOp op, const Array& a, const Array& b, const Array* out = nul
 Array activation(Activation f, const Array& x, const Array* out = nullptr);
 Array activation_backward(Activation f, const Array& g, const Array& saved);  // saved: f(x) or x, see kernels/activation.h
 Array clip(const Array& x, const Array& low, const Array& high, const Array* out = nullptr);
+Array conj(const Array& x);
 Array where(const Array& condition, const Array& a, const Array& b);
 
 // index.cpp: by arrays of integers, negative ones from the end; what writes, writes x in place, in the order of the indices

@@ -19,6 +19,8 @@ enum class ElementType : std::uint8_t {
     bfloat16,
     float32,
     float64,
+    complex64,
+    complex128,
 };
 
 }  // namespace pyengine

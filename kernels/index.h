@@ -30,7 +30,7 @@ template <Isa isa>
 std::int64_t index_offsets(const IndexOffsetsArgs& args);
 
 struct GatherArgs {
-    std::int64_t element_size;  // 1, 2, 4 or 8 bytes
+    std::int64_t element_size;  // 1, 2, 4, 8 or 16 bytes
     const void* x;
     Axes outer, inner;  // strides of x
     std::int64_t count;

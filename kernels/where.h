@@ -1,6 +1,6 @@
 // where: out = condition ? a : b.
 //
-//   in[0] the condition, boolean; in[1] a and in[2] b, of out's type, any
+//   in[0] the condition, boolean; in[1] a and in[2] b, of out's type, any real one
 #pragma once
 
 #include "kernels/elementwise.h"

@@ -208,6 +208,8 @@ def _fit(g: Tensor, parent: Parent) -> Tensor:
     """Undoes broadcasting and promotion: sums over the axes an input was stretched along, and takes its dtype."""
     if g.shape != parent.shape:
         g = ops.sum_to(g, parent.shape)
+    if g.dtype.kind == "c" and parent.dtype.kind != "c":
+        g = ops.real(g)
     return g if g.dtype is parent.dtype else ops.astype(g, parent.dtype)
 
 
@@ -366,7 +368,7 @@ def _watch(values: Sequence[Any]) -> list[Tensor]:
     watched = []
     for value in values:
         t = _tensor.as_tensor(value)
-        if not dtypes.is_floating(t.dtype):
+        if not dtypes.is_inexact(t.dtype):
             raise TypeError(f"grad: not a floating dtype: {t.dtype}; only floats have gradients")
         watched.append(
             record("watch", t._array, (t,), (lambda g: g,)) if t._requires_grad and _state.grad_enabled else t.detach().requires_grad_()

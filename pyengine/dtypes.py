@@ -12,6 +12,8 @@ from pyengine import _engine
 __all__ = [
     "DType",
     "bfloat16",
+    "complex64",
+    "complex128",
     "finfo",
     "float16",
     "float32",
@@ -30,7 +32,7 @@ __all__ = [
 
 
 class DType:
-    """An element type. ``name``, ``itemsize`` in bytes, ``kind`` ('b', 'i', 'u', 'f'), and ``numpy``, the NumPy dtype or None."""
+    """An element type. ``name``, ``itemsize`` in bytes, ``kind`` ('b', 'i', 'u', 'f', 'c'), and ``numpy``, the NumPy dtype or None."""
 
     __slots__ = ("itemsize", "kind", "name", "numpy")
 
@@ -66,16 +68,19 @@ float16 = DType("float16", "f", 2)
 bfloat16 = DType("bfloat16", "f", 2)
 float32 = DType("float32", "f", 4)
 float64 = DType("float64", "f", 8)
+complex64 = DType("complex64", "c", 8)
+complex128 = DType("complex128", "c", 16)
 
-all_dtypes = (bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float16, bfloat16, float32, float64)
+_integers = (int8, int16, int32, int64, uint8, uint16, uint32, uint64)
+all_dtypes = (bool_, *_integers, float16, bfloat16, float32, float64, complex64, complex128)  # in the order of kernels/element_type.h
 _engine.set_dtypes(all_dtypes)
 
 _by_name = {dtype.name: dtype for dtype in all_dtypes}
-_by_python_type = {bool: bool_, int: int64, float: float32}
+_by_python_type = {bool: bool_, int: int64, float: float32, complex: complex64}
 
 
 def as_dtype(dtype: Any) -> DType:
-    """The DType meant by a DType, its name, a NumPy dtype or scalar type, or ``bool``, ``int``, ``float``. TypeError for anything else."""
+    """The DType meant by a DType, its name, a NumPy dtype or scalar type, or one of Python's number types. TypeError for anything else."""
     if isinstance(dtype, DType):
         return dtype
     if isinstance(dtype, type) and dtype in _by_python_type:
@@ -97,6 +102,16 @@ def _numpy_name(dtype: Any) -> str:
 
 def is_floating(dtype: DType) -> bool:
     return dtype.kind == "f"
+
+
+def is_inexact(dtype: DType) -> bool:
+    """Floating or complex: what has gradients."""
+    return dtype.kind in "fc"
+
+
+def real_of(dtype: DType) -> DType:
+    """The dtype of the parts of a complex dtype; a real one itself."""
+    return {complex64: float32, complex128: float64}.get(dtype, dtype)
 
 
 _kind_groups = {
@@ -150,8 +165,8 @@ class IntInfo:
 
 
 def finfo(dtype: Any, /) -> FloatInfo:
-    """Limits of a floating dtype, or of a tensor's dtype."""
-    dtype = as_dtype(getattr(dtype, "dtype", dtype))
+    """Limits of a floating dtype, of the parts of a complex one, or of a tensor's dtype."""
+    dtype = real_of(as_dtype(getattr(dtype, "dtype", dtype)))
     if not is_floating(dtype):
         raise TypeError(f"finfo: not a floating dtype: {dtype}; use iinfo for integers")
     if dtype is bfloat16:

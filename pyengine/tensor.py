@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Tensor"]
 
-Scalar = bool | int | float
+Scalar = bool | int | float | complex
 Axis = int | tuple[int, ...] | None
 
 
@@ -100,8 +100,8 @@ class Tensor(_engine.BufferExporter):
     def requires_grad(self, wanted: bool) -> None:
         if self._node is not None and not wanted:
             raise RuntimeError("requires_grad: not a leaf: this tensor was computed; use .detach() to cut it from the tape")
-        if wanted and self.dtype.kind != "f":
-            raise TypeError(f"requires_grad: not a floating dtype: {self.dtype}; only floats have gradients")
+        if wanted and not dtypes.is_inexact(self.dtype):
+            raise TypeError(f"requires_grad: not a floating dtype: {self.dtype}; only floats and complex numbers have gradients")
         self._requires_grad = bool(wanted)
 
     def requires_grad_(self, wanted: bool = True) -> Tensor:
@@ -429,7 +429,7 @@ class Tensor(_engine.BufferExporter):
 # Operands --------------------------------------------------------------------------------------------------------------------------
 
 
-_Operand = Tensor | bool | int | float | np.generic | np.ndarray
+_Operand = Tensor | bool | int | float | complex | np.generic | np.ndarray
 
 
 def _operator(op: Callable[[Any, Any], Tensor], a: Any, b: Any) -> Tensor:
@@ -456,17 +456,17 @@ def coerce(a: Any, b: Any) -> tuple[Tensor, Tensor]:
 
 
 def _is_scalar(value: Any) -> bool:
-    return isinstance(value, bool | int | float) and not isinstance(value, np.generic)  # np.float64 is a float, but has a dtype
+    return isinstance(value, bool | int | float | complex) and not isinstance(value, np.generic)  # np.float64 is a float, but has a dtype
 
 
-_default_of_kind = {"b": dtypes.bool_, "i": dtypes.int64, "u": dtypes.int64, "f": dtypes.float32}
-_rank_of_kind = {"b": 0, "i": 1, "u": 1, "f": 2}
+_default_of_kind = {"b": dtypes.bool_, "i": dtypes.int64, "f": dtypes.float32, "c": dtypes.complex64}
+_rank_of_kind = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 
 
 def _weak(value: Scalar, dtype: DType) -> Tensor:
-    kind = "b" if isinstance(value, bool) else "i" if isinstance(value, int) else "f"
+    kind = "b" if isinstance(value, bool) else "i" if isinstance(value, int) else "f" if isinstance(value, float) else "c"
     if _rank_of_kind[kind] > _rank_of_kind[dtype.kind]:
-        dtype = _default_of_kind[kind]
+        dtype = dtypes.complex128 if kind == "c" and dtype is dtypes.float64 else _default_of_kind[kind]
     elif isinstance(value, int) and dtype.kind in "iu":
         info = dtypes.iinfo(dtype)
         if not info.min <= value <= info.max:

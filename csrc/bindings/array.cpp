@@ -1,4 +1,5 @@
 // Array as Python sees it: attributes, and the ways in from and out to memory that others own.
+#include <pybind11/complex.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
@@ -68,6 +69,8 @@ py::object item(const Array& x) {
         case DType::bfloat16: return py::float_(to_float(*x.data<bfloat16>()));
         case DType::float32: return py::float_(*x.data<float>());
         case DType::float64: return py::float_(*x.data<double>());
+        case DType::complex64: return py::cast(*x.data<std::complex<float>>());
+        case DType::complex128: return py::cast(*x.data<std::complex<double>>());
     }
     throw std::logic_error("item: unknown element type");
 }
@@ -88,13 +91,16 @@ Array scalar(const py::object& value, DType dtype) {
         case DType::bfloat16: *x.data<bfloat16>() = to_bfloat16(static_cast<float>(value.cast<double>())); break;
         case DType::float32: *x.data<float>() = static_cast<float>(value.cast<double>()); break;
         case DType::float64: *x.data<double>() = value.cast<double>(); break;
+        case DType::complex64: *x.data<std::complex<float>>() = std::complex<float>(value.cast<std::complex<double>>()); break;
+        case DType::complex128: *x.data<std::complex<double>>() = value.cast<std::complex<double>>(); break;
     }
     return x;
 }
 
 py::buffer_info buffer(const Array& x) {
     static constexpr const char* formats[dtype_count] = {
-        "?", "b", "h", "i", sizeof(long) == 8 ? "l" : "q", "B", "H", "I", sizeof(long) == 8 ? "L" : "Q", "e", nullptr, "f", "d"};
+        "?", "b", "h",  "i", sizeof(long) == 8 ? "l" : "q", "B", "H", "I", sizeof(long) == 8 ? "L" : "Q", "e", nullptr,
+        "f", "d", "Zf", "Zd"};
     const char* format = formats[static_cast<int>(x.dtype())];
     if (!format) fail<BufferError>("buffer: no format for ", x.dtype(), "; convert to float32 first");
     std::vector<py::ssize_t> shape(x.shape().begin(), x.shape().end()), strides(x.strides().begin(), x.strides().end());
@@ -125,6 +131,8 @@ void register_array(py::module_& m) {
     m.def(
         "empty", [](Dims shape, DType dtype) { return Array(std::move(shape), dtype); }, py::arg("shape"), py::arg("dtype"), without_gil());
     m.def("scalar", &scalar, py::arg("value"), py::arg("dtype"));
+    m.def("real_part", &real_part, py::arg("z"));
+    m.def("imag_part", &imag_part, py::arg("z"));
     m.def("promote", [](DType a, DType b) { return promote("promote", a, b); }, py::arg("a"), py::arg("b"));
     m.def("from_numpy", &from_numpy, py::arg("source"), py::arg("dtype"));
     m.def("to_numpy", &to_numpy, py::arg("x"), py::arg("dtype"));

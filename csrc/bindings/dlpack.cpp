@@ -20,6 +20,7 @@ dlpack::DataType data_type(DType dtype) {
     const auto bits = static_cast<std::uint8_t>(8 * size_of(dtype));
     if (dtype == DType::boolean) return {dlpack::code_bool, 8, 1};
     if (dtype == DType::bfloat16) return {dlpack::code_bfloat, 16, 1};
+    if (is_complex(dtype)) return {dlpack::code_complex, bits, 1};
     if (is_floating(dtype)) return {dlpack::code_float, bits, 1};
     return {is_signed(dtype) ? dlpack::code_int : dlpack::code_uint, bits, 1};
 }
@@ -31,7 +32,7 @@ DType element_type(dlpack::DataType type) {
         if (ours.code == type.code && ours.bits == type.bits && type.lanes == 1) return dtype;
     }
     fail_type("from_dlpack: no such element type: code ", int{type.code}, ", ", int{type.bits}, " bits, ", type.lanes,
-              " lanes; must be bool, an integer or float of 8 to 64 bits, or bfloat16, one lane");
+              " lanes; must be bool, an integer or float of 8 to 64 bits, bfloat16, or complex of 64 or 128 bits, one lane");
 }
 
 /// An exported structure with what it must keep alive.

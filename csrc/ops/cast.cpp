@@ -1,12 +1,36 @@
 #include "kernels/cast.h"
 
+#include <cstring>
+
+#include "csrc/check.h"
 #include "csrc/isa.h"
 #include "csrc/loop.h"
+#include "csrc/ops.h"
 
 namespace pyengine {
 namespace {
 
+void convert(const Array& out, const Array& x);
+
+Array zero(DType dtype) {
+    Array x({}, dtype);
+    std::memset(x.raw(), 0, static_cast<std::size_t>(size_of(dtype)));
+    return x;
+}
+
+void convert_complex(const Array& out, const Array& x) {
+    if (is_complex(out.dtype()) && is_complex(x.dtype())) return convert(as_real(out), as_real(x));
+    if (is_complex(out.dtype())) {
+        convert(real_part(out), x);
+        return convert(imag_part(out), broadcast_to(zero(real_type(out.dtype())), out.shape()));
+    }
+    if (out.dtype() != DType::boolean)
+        fail_type("astype: complex to real: ", x.dtype(), " to ", out.dtype(), "; take the real part, the imaginary part or the magnitude");
+    convert(out, ops::binary(ops::BinaryOp::not_equal, x, zero(x.dtype())));
+}
+
 void convert(const Array& out, const Array& x) {
+    if (is_complex(out.dtype()) || is_complex(x.dtype())) return convert_complex(out, x);
     const Loop loop(out, {&x});
     at_isa([&]<Isa level> { kernels::cast<level>(loop.args()); });
 }

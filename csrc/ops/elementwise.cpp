@@ -6,6 +6,7 @@
 #include "csrc/ops.h"
 #include "csrc/ops/elementwise_types.h"
 #include "kernels/clip.h"
+#include "kernels/complex.h"
 #include "kernels/where.h"
 
 namespace pyengine::ops {
@@ -74,10 +75,44 @@ const Operation& at(std::span<const Operation> operations, Op op) {
     return operations[static_cast<std::size_t>(op)];
 }
 
+Array complex_unary(const char* name, const Array& x, const Array* out) {
+    const kernels::ComplexUnary op = complex_unary_operation(name, x.dtype());
+    const DType result = op == kernels::ComplexUnary::abs     ? real_type(x.dtype())
+                         : op >= kernels::ComplexUnary::isnan ? DType::boolean
+                                                              : x.dtype();
+    check_out(name, out, x.shape(), result);
+    return compute(x.shape(), result, out, {&x}, [op]<Isa level>(const auto& args) { kernels::complex_unary<level>(op, args); });
+}
+
+Array complex_binary(const char* name, DType common, const Array& a, const Array& b, const Array* out) {
+    const kernels::ComplexBinary op = complex_binary_operation(name, common);
+    const DType result = op >= kernels::ComplexBinary::equal ? DType::boolean : common;
+    const Dims shape = broadcast_shapes(name, a.shape(), b.shape());
+    check_out(name, out, shape, result);
+    const Operand left(a, common), right(b, common);
+    return compute(shape, result, out, {left.get(), right.get()},
+                   [op]<Isa level>(const auto& args) { kernels::complex_binary<level>(op, args); });
+}
+
+/// Both parts at once, along one more axis.
+Array where_complex(const Array& condition, const Array& a, const Array& b, const Dims& shape) {
+    const Array fresh(shape, a.dtype());
+    Dims condition_shape = condition.shape(), condition_strides = condition.strides();
+    condition_shape.push_back(1);
+    condition_strides.push_back(0);
+    const Array both = condition.view(std::move(condition_shape), std::move(condition_strides), condition.offset());
+    const Array left = as_real(a), right = as_real(b);
+    run(as_real(fresh), {&both, &left, &right}, []<Isa level>(const auto& args) { kernels::where<level>(args); });
+    return fresh;
+}
+
 }  // namespace
+
+Array conj(const Array& x) { return is_complex(x.dtype()) ? complex_unary("conj", x, nullptr) : copy(x, x.dtype()); }
 
 Array unary(UnaryOp op, const Array& x, const Array* out) {
     const Operation& operation = at(unary_operations(), op);
+    if (is_complex(x.dtype()) && operation.takes != Takes::booleans) return complex_unary(operation.name, x, out);
     const Types types = types_of(operation, x.dtype());
     check_out(operation.name, out, x.shape(), types.result);
     if (operation.takes == Takes::rounding && !is_floating(x.dtype())) return out ? (assign(*out, x), *out) : copy(x, x.dtype());
@@ -88,6 +123,7 @@ Array unary(UnaryOp op, const Array& x, const Array* out) {
 Array binary(BinaryOp op, const Array& a, const Array& b, const Array* out) {
     const Operation& operation = at(binary_operations(), op);
     const DType common = operation.takes == Takes::booleans ? DType::boolean : promote(operation.name, a.dtype(), b.dtype());
+    if (is_complex(common)) return complex_binary(operation.name, common, a, b, out);
     const Types types = types_of(operation, common);
     const Dims shape = broadcast_shapes(operation.name, a.shape(), b.shape());
     check_out(operation.name, out, shape, types.result);
@@ -98,6 +134,7 @@ Array binary(BinaryOp op, const Array& a, const Array& b, const Array* out) {
 
 Array activation(Activation f, const Array& x, const Array* out) {
     const Operation& operation = at(activation_operations(), f);
+    if (is_complex(x.dtype())) return complex_unary(operation.name, x, out);
     const Types types = types_of(operation, x.dtype());
     check_out(operation.name, out, x.shape(), types.result);
     const Operand operand(x, types.operands);
@@ -120,12 +157,14 @@ Array where(const Array& condition, const Array& a, const Array& b) {
     if (condition.dtype() != DType::boolean) fail_type("where: condition is not boolean: ", condition.dtype(), "; compare it with 0 first");
     const Dims shape = broadcast_shapes("where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));
     const Operand left(a, dtype), right(b, dtype);
+    if (is_complex(dtype)) return where_complex(condition, *left.get(), *right.get(), shape);
     return compute(shape, dtype, nullptr, {&condition, left.get(), right.get()},
                    []<Isa level>(const auto& args) { kernels::where<level>(args); });
 }
 
 Array clip(const Array& x, const Array& low, const Array& high, const Array* out) {
     const DType dtype = promote("clip", x.dtype(), promote("clip", low.dtype(), high.dtype()));
+    if (is_complex(dtype)) fail_type("clip: dtype not supported: ", dtype, "; complex numbers have no order");
     const Dims shape = broadcast_shapes("clip", x.shape(), broadcast_shapes("clip", low.shape(), high.shape()));
     check_out("clip", out, shape, dtype);
     const Operand value(x, dtype), least(low, dtype), most(high, dtype);

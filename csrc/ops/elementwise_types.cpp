@@ -1,5 +1,7 @@
 #include "csrc/ops/elementwise_types.h"
 
+#include <algorithm>
+
 #include "csrc/check.h"
 
 namespace pyengine::ops {
@@ -88,6 +90,23 @@ constexpr Operation activation_table[] = {
 };
 static_assert(std::size(activation_table) == static_cast<std::size_t>(Activation::softplus) + 1);
 
+// In the order of the enumerations.
+constexpr std::string_view complex_unary_table[] = {
+    "abs", "negative", "conj", "square", "reciprocal", "sqrt", "exp",  "expm1", "log",   "log1p", "log2",  "log10", "sin",      "cos",
+    "tan", "asin",     "acos", "atan",   "sinh",       "cosh", "tanh", "asinh", "acosh", "atanh", "isnan", "isinf", "isfinite",
+};
+static_assert(std::size(complex_unary_table) == static_cast<std::size_t>(kernels::ComplexUnary::isfinite) + 1);
+
+constexpr std::string_view complex_binary_table[] = {"add", "subtract", "multiply", "divide", "pow", "equal", "not_equal"};
+static_assert(std::size(complex_binary_table) == static_cast<std::size_t>(kernels::ComplexBinary::not_equal) + 1);
+
+template <typename Op>
+Op find_complex(std::span<const std::string_view> table, std::string_view name, DType dtype) {
+    const auto found = std::find(table.begin(), table.end(), name);
+    if (found == table.end()) fail_type(name, ": dtype not supported: ", dtype, "; not defined for complex numbers");
+    return static_cast<Op>(found - table.begin());
+}
+
 void require(bool allowed, const Operation& operation, DType dtype, const char* rule) {
     if (!allowed) fail_type(operation.name, ": dtype not supported: ", dtype, "; ", rule);
 }
@@ -114,6 +133,13 @@ DType operand_type(const Operation& operation, DType dtype) {
 std::span<const Operation> unary_operations() { return unary_table; }
 std::span<const Operation> binary_operations() { return binary_table; }
 std::span<const Operation> activation_operations() { return activation_table; }
+
+kernels::ComplexUnary complex_unary_operation(std::string_view name, DType dtype) {
+    return find_complex<kernels::ComplexUnary>(complex_unary_table, name, dtype);
+}
+kernels::ComplexBinary complex_binary_operation(std::string_view name, DType dtype) {
+    return find_complex<kernels::ComplexBinary>(complex_binary_table, name, dtype);
+}
 
 Types types_of(const Operation& operation, DType dtype) {
     const DType operands = operand_type(operation, dtype);

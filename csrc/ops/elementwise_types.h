@@ -5,6 +5,7 @@
 
 #include "csrc/dtype.h"
 #include "kernels/activation.h"
+#include "kernels/complex.h"
 #include "kernels/elementwise_binary.h"
 #include "kernels/elementwise_unary.h"
 
@@ -40,5 +41,9 @@ struct Types {
 
 /// TypeError where the operation is not defined for `dtype`, the common type of its operands.
 Types types_of(const Operation& operation, DType dtype);
+
+/// The operation of that name on complex numbers; TypeError where there is none.
+kernels::ComplexUnary complex_unary_operation(std::string_view name, DType dtype);
+kernels::ComplexBinary complex_binary_operation(std::string_view name, DType dtype);
 
 }  // namespace pyengine::ops

@@ -104,12 +104,19 @@ void scattered(const char* op, ScatterOp how, const Array& x, const Offsets& off
     x.storage()->bump_version();
 }
 
-/// Runs `change` on x, or, for a 16-bit float that is to be combined, on its values in float32, which are then rounded once.
+/// Runs `change` on x and the values; of complex numbers on one part after the other; where 16-bit floats are combined, on x in float32,
+/// which is then rounded once.
 template <typename Change>
-void in_wide(ScatterOp how, const Array& x, Change change) {
-    if (how == ScatterOp::assign || size_of(x.dtype()) != 2 || !is_floating(x.dtype())) return change(x);
+void update(const char* op, ScatterOp how, const Array& x, const Array& values, Change change) {
+    if (is_complex(x.dtype())) {
+        if (how == ScatterOp::min || how == ScatterOp::max) fail_type(op, ": dtype not supported: ", x.dtype(), "; must be real");
+        const Array ready = astype(values, x.dtype());
+        change(real_part(x), real_part(ready));
+        return change(imag_part(x), imag_part(ready));
+    }
+    if (how == ScatterOp::assign || size_of(x.dtype()) != 2 || !is_floating(x.dtype())) return change(x, values);
     const Array wide = copy(x, DType::float32);
-    change(wide);
+    change(wide, values);
     assign(x, wide);
 }
 
@@ -170,9 +177,9 @@ void index_put(const Array& x, const std::vector<Array>& indices, const Dims& ax
     check_writable("index_put", x);
     const ScatterOp how = accumulate ? ScatterOp::add : ScatterOp::assign;
     const Indexed at = indexed("index_put", x, indices, axes);
-    in_wide(how, x, [&](const Array& target) {
+    update("index_put", how, x, values, [&](const Array& target, const Array& source) {
         const Offsets offsets("index_put", target, at.indices, at.axes, Dims(at.indices.front().shape().size()));
-        const Array ready = prepared("index_put", values, at.shape, target);
+        const Array ready = prepared("index_put", source, at.shape, target);
         scattered("index_put", how, target, offsets, {}, group(target, 0, target.shape().size(), at.axes), ready);
     });
 }
@@ -189,9 +196,9 @@ void index_update(ScatterOp how, const Array& x, const Array& indices, std::int6
     check_writable(op, x);
     const auto along = static_cast<std::size_t>(normalize_axis(op, axis, x.rank()));
     const Array index = as_index(op, indices);
-    in_wide(how, x, [&](const Array& target) {
+    update(op, how, x, values, [&](const Array& target, const Array& source) {
         const Offsets offsets(op, target, {index}, {static_cast<std::int64_t>(along)}, Dims(index.shape().size()));
-        const Array ready = prepared(op, values, take_shape(target, index, along), target);
+        const Array ready = prepared(op, source, take_shape(target, index, along), target);
         scattered(op, how, target, offsets, group(target, 0, along), group(target, along + 1, target.shape().size()), ready);
     });
 }
@@ -209,9 +216,9 @@ void scatter(ScatterOp how, const Array& x, const Array& indices, std::int64_t a
     check_writable(op, x);
     const auto along = static_cast<std::size_t>(normalize_axis(op, axis, x.rank()));
     const Array index = as_index(op, indices);
-    in_wide(how, x, [&](const Array& target) {
+    update(op, how, x, values, [&](const Array& target, const Array& source) {
         const Offsets offsets(op, target, {index}, {static_cast<std::int64_t>(along)}, own_strides(op, target, index, along));
-        scattered(op, how, target, offsets, {}, {}, prepared(op, values, index.shape(), target));
+        scattered(op, how, target, offsets, {}, {}, prepared(op, source, index.shape(), target));
     });
 }
 

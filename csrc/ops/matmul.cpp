@@ -88,6 +88,7 @@ bool fold_batch(kernels::MatmulArgs& args, const Array& a, const Array& b) {
 Array matmul(const Array& a_in, const Array& b_in) {
     check_operands(a_in, b_in);
     const DType dtype = promote("matmul", a_in.dtype(), b_in.dtype());
+    check_real("matmul", dtype);
     const Array a_matrix = as_matrix(a_in, true), b_matrix = as_matrix(b_in, false);
     const Dims batch = broadcast_batches(a_matrix, b_matrix);
     const auto a_rank = static_cast<std::size_t>(a_matrix.rank()), b_rank = static_cast<std::size_t>(b_matrix.rank());

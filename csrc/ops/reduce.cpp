@@ -62,6 +62,7 @@ void check_not_empty(const char* op, const Array& x, const Array& out, std::int6
 
 Array argreduce(bool largest, const Array& x, std::int64_t axis, bool keepdims) {
     const char* op = largest ? "argmax" : "argmin";
+    check_real(op, x.dtype());
     const auto along = static_cast<std::size_t>(normalize_axis(op, axis, x.rank()));
     const Split split(x, axes_reduced(op, x, {axis}), keepdims);
     const Array out(split.shape, DType::int64);
@@ -80,6 +81,7 @@ std::span<const char* const> reduce_names() { return reduce_table; }
 Array reduce(ReduceOp op, const Array& given, const Dims& axes, bool keepdims) {
     const char* name = reduce_table[static_cast<int>(op)];
     if (op == ReduceOp::mean && !is_floating(given.dtype())) fail_type(name, ": dtype is not floating: ", given.dtype(), "; convert first");
+    if (!is_logical(op)) check_real(name, given.dtype());
     const std::vector<bool> reduced = axes_reduced(name, given, axes);
     const Array x = is_logical(op) && given.dtype() != DType::boolean ? astype(given, DType::boolean) : given;
     const Split split(x, reduced, keepdims);

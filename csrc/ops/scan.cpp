@@ -1,5 +1,6 @@
 #include "kernels/scan.h"
 
+#include "csrc/check.h"
 #include "csrc/isa.h"
 #include "csrc/ops.h"
 
@@ -7,6 +8,7 @@ namespace pyengine::ops {
 namespace {
 
 Array scanned(const char* op, kernels::ScanOp how, const Array& given, std::int64_t axis, bool include_initial) {
+    check_real(op, given.dtype());
     const auto along = static_cast<std::size_t>(normalize_axis(op, axis, given.rank()));
     const Array x = contiguous(given);
     Dims shape = x.shape();

@@ -8,6 +8,7 @@
 namespace pyengine::ops {
 
 Array argsort(const Array& x, std::int64_t axis, bool descending) {
+    check_real("argsort", x.dtype());
     const std::int64_t along = normalize_axis("argsort", axis, x.rank());
     Dims order;  // the axis to sort along comes last, so that rows are contiguous
     for (std::int64_t i = 0; i < x.rank(); ++i)
@@ -32,6 +33,7 @@ Array argsort(const Array& x, std::int64_t axis, bool descending) {
 Array searchsorted(const Array& sorted, const Array& values, bool right) {
     if (sorted.rank() != 1) fail_value("searchsorted: not a vector: ", sorted.shape(), "; the sorted array must have one axis");
     const DType dtype = promote("searchsorted", sorted.dtype(), values.dtype());
+    check_real("searchsorted", dtype);
     const Array haystack = astype(sorted, dtype), needles = astype(values, dtype);
     const Array out(values.shape(), DType::int64);
     const kernels::SearchsortedArgs args{dtype,          right,         sorted.size(),           values.size(),

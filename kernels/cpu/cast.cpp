@@ -68,9 +68,8 @@ Run cast_from(ElementType out) {
         case ElementType::float16:
         case ElementType::bfloat16: return run_unary<ToHalf, In, float>;
         case ElementType::float32: return run_unary<Convert<float>, In, float>;
-        case ElementType::float64: return run_unary<Convert<double>, In, double>;
+        default: return run_unary<Convert<double>, In, double>;
     }
-    return nullptr;
 }
 
 Run find(ElementType in, ElementType out) {
@@ -87,9 +86,8 @@ Run find(ElementType in, ElementType out) {
         case ElementType::float16:
         case ElementType::bfloat16:
         case ElementType::float32: return cast_from<float>(out);
-        case ElementType::float64: return cast_from<double>(out);
+        default: return cast_from<double>(out);
     }
-    return nullptr;
 }
 
 template <std::int64_t size>

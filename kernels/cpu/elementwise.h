@@ -27,17 +27,23 @@ inline std::int64_t bytes_of(ElementType type) {
         case ElementType::int32:
         case ElementType::uint32:
         case ElementType::float32: return 4;
+        case ElementType::complex128: return 16;
         default: return 8;
     }
 }
 
 // Staging ----------------------------------------------------------------------------------------------------------------------------
 
-constexpr std::int64_t chunk = 512;        // elements in a buffer: four of them fit the L1 cache
+constexpr std::int64_t chunk = 512;        // elements in a buffer: four of them fit the L1 cache, of up to 8 bytes
 constexpr std::int64_t grain = 16 * 1024;  // elements in a task: some 10 microseconds
 
+/// An element of 16 bytes, where only its place matters.
+struct Pair {
+    std::uint64_t first, second;
+};
+
 struct alignas(64) Buffer {
-    unsigned char bytes[chunk * 8];
+    unsigned char bytes[chunk * 16];
 };
 
 /// One operand at the current element, and how it is staged.
@@ -100,6 +106,7 @@ inline void stage_in(const Cursor& c, std::int64_t n, void* buffer) {
         case 1: return gather<std::uint8_t>(c.at, c.stride, n, buffer);
         case 2: return gather<std::uint16_t>(c.at, c.stride, n, buffer);
         case 4: return gather<std::uint32_t>(c.at, c.stride, n, buffer);
+        case 16: return gather<Pair>(c.at, c.stride, n, buffer);
         default: return gather<std::uint64_t>(c.at, c.stride, n, buffer);
     }
 }
@@ -111,6 +118,7 @@ inline void stage_out(const Cursor& c, std::int64_t n, const void* buffer) {
         case 1: return scatter<std::uint8_t>(buffer, c.stride, n, c.at);
         case 2: return scatter<std::uint16_t>(buffer, c.stride, n, c.at);
         case 4: return scatter<std::uint32_t>(buffer, c.stride, n, c.at);
+        case 16: return scatter<Pair>(buffer, c.stride, n, c.at);
         default: return scatter<std::uint64_t>(buffer, c.stride, n, c.at);
     }
 }

@@ -17,6 +17,11 @@ std::int64_t rows_for_a_task(std::int64_t row_elements) {
     return max_of<std::int64_t>(1, task_elements / max_of<std::int64_t>(1, row_elements));
 }
 
+/// An element of 16 bytes, where only its place matters.
+struct Pair {
+    std::uint64_t first, second;
+};
+
 // Offsets ---------------------------------------------------------------------------------------------------------------------------------
 
 /// offsets += wrapped index * axis_stride along one row of positions; whether every index was in range.
@@ -174,7 +179,8 @@ void gather<level>(const GatherArgs& args) {
         case 1: return gather_elements<std::uint8_t>(args);
         case 2: return gather_elements<std::uint16_t>(args);
         case 4: return gather_elements<std::uint32_t>(args);
-        default: return gather_elements<std::uint64_t>(args);
+        case 8: return gather_elements<std::uint64_t>(args);
+        default: return gather_elements<Pair>(args);
     }
 }
 

@@ -42,9 +42,8 @@ Wide load(const Operand& x, std::int64_t i) {
         case ElementType::float16: return static_cast<Wide>(to_float(static_cast<const float16*>(x.data)[i]));
         case ElementType::bfloat16: return static_cast<Wide>(to_float(static_cast<const bfloat16*>(x.data)[i]));
         case ElementType::float32: return static_cast<Wide>(static_cast<const float*>(x.data)[i]);
-        case ElementType::float64: return static_cast<Wide>(static_cast<const double*>(x.data)[i]);
+        default: return static_cast<Wide>(static_cast<const double*>(x.data)[i]);
     }
-    return Wide{};
 }
 
 /// Truncated and clamped; NaN gives 0.
@@ -80,7 +79,7 @@ void store(const Operand& x, std::int64_t i, Wide value) {
         case ElementType::float16: static_cast<float16*>(x.data)[i] = to_float16(round_odd(value)); break;
         case ElementType::bfloat16: static_cast<bfloat16*>(x.data)[i] = to_bfloat16(round_odd(value)); break;
         case ElementType::float32: static_cast<float*>(x.data)[i] = static_cast<float>(value); break;
-        case ElementType::float64: static_cast<double*>(x.data)[i] = static_cast<double>(value); break;
+        default: static_cast<double*>(x.data)[i] = static_cast<double>(value); break;
     }
 }
 

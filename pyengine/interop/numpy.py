@@ -44,20 +44,24 @@ def from_any(obj: Any, dtype: DType | None, copy: bool | None) -> Tensor:
         return _finish(obj, dtype, copy, shared=True)
     if isinstance(obj, np.ndarray | np.generic):
         return _from_numpy(np.asarray(obj), dtype, copy, shared=isinstance(obj, np.ndarray))
-    if isinstance(obj, bool | int | float) and copy is not False:
+    if isinstance(obj, bool | int | float | complex) and copy is not False:
         return _from_scalar(obj, dtype)
     if hasattr(obj, "__dlpack__") and hasattr(obj, "__dlpack_device__"):
         return _finish(_tensor.interop.from_dlpack(obj), dtype, copy, shared=True)
     return _from_numpy(_gather(obj, dtype), dtype, copy, shared=_has_memory(obj))
 
 
-def _from_scalar(value: bool | int | float, dtype: DType | None) -> Tensor:
+def _from_scalar(value: complex, dtype: DType | None) -> Tensor:
     if dtype is None:
-        dtype = dtypes.as_dtype(type(value)) if type(value) in (bool, int, float) else dtypes.float32
+        dtype = dtypes.as_dtype(type(value)) if type(value) in (bool, int, float, complex) else dtypes.float32
     if dtype.kind in "iu" and isinstance(value, int):
         info = dtypes.iinfo(dtype)
         if not info.min <= value <= info.max:
             raise OverflowError(f"asarray: out of range: {value} for {dtype}; must be in [{info.min}, {info.max}]")
+    if isinstance(value, complex):
+        if dtype.kind != "c":
+            raise TypeError(f"asarray: complex to real: {value} to {dtype}; take the real part, the imaginary part or the magnitude")
+        return _tensor.Tensor(_engine.scalar(value, dtype))
     return _tensor.Tensor(_engine.scalar(int(value) if dtype.kind in "iu" else value, dtype))
 
 
@@ -70,7 +74,10 @@ def _gather(obj: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
     array = np.asarray(_leaves_to_numpy(obj))
     if dtype is not None or not isinstance(obj, list | tuple):
         return array
-    return array.astype(np.float32) if array.size == 0 or (array.dtype == np.float64 and not _holds_arrays(obj)) else array
+    if array.size == 0:
+        return array.astype(np.float32)
+    single = {np.dtype(np.float64): np.float32, np.dtype(np.complex128): np.complex64}.get(array.dtype)
+    return array if single is None or _holds_arrays(obj) else array.astype(single)
 
 
 def _leaves_to_numpy(obj: Any) -> Any:

@@ -4,6 +4,7 @@ from pyengine.ops.activations import *
 from pyengine.ops.affine import *
 from pyengine.ops.attention import *
 from pyengine.ops.comparison import *
+from pyengine.ops.complex import *
 from pyengine.ops.conv import *
 from pyengine.ops.cross_entropy import *
 from pyengine.ops.einsum import *

@@ -10,6 +10,7 @@ from typing import Any
 
 from pyengine import _engine, ops
 from pyengine.autograd import record
+from pyengine.ops.complex import is_complex
 from pyengine.ops.elementwise import add, multiply, of_input, of_output, square, subtract, where
 from pyengine.tensor import Tensor, as_tensor
 
@@ -37,7 +38,13 @@ def sigmoid(x: Any, /) -> Tensor:
 
 def tanh(x: Any, /) -> Tensor:
     """``(e^x - e^-x) / (e^x + e^-x)``; within 3 ulp. Gradient: ``g (1 - tanh(x)^2)``."""
-    return of_output("tanh", x, lambda g, y: _backward("tanh", g, y, lambda y: multiply(y, -2)))
+    return of_output("tanh", x, _tanh_vjp)
+
+
+def _tanh_vjp(g: Tensor, y: Tensor) -> Tensor:
+    if is_complex(y):
+        return multiply(g, subtract(1, square(y)))
+    return _backward("tanh", g, y, lambda y: multiply(y, -2))
 
 
 def silu(x: Any, /) -> Tensor:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pyengine import _engine, creation, dtypes, ops
 from pyengine.autograd import OUTPUT, kept, record
+from pyengine.ops.complex import conj, holomorphic, is_complex, real
 from pyengine.tensor import Tensor, as_tensor, coerce
 
 __all__ = [
@@ -48,14 +49,14 @@ Vjp = Callable[..., Tensor]
 def of_input(name: str, x: Any, vjp: Vjp) -> Tensor:
     """The engine's unary op ``name``; its gradient is ``vjp(g, x)``."""
     x = as_tensor(x)
-    result: Tensor = record(name, getattr(_engine, name)(x._array), (x,), (vjp,), (x,))
+    result: Tensor = record(name, getattr(_engine, name)(x._array), (x,), (holomorphic(vjp, x),), (x,))
     return result
 
 
 def of_output(name: str, x: Any, vjp: Vjp) -> Tensor:
     """The engine's unary op ``name``; its gradient is ``vjp(g, y)``, y the result."""
     x = as_tensor(x)
-    result: Tensor = record(name, getattr(_engine, name)(x._array), (x,), (vjp,), (OUTPUT,))
+    result: Tensor = record(name, getattr(_engine, name)(x._array), (x,), (holomorphic(vjp, x),), (OUTPUT,))
     return result
 
 
@@ -89,9 +90,9 @@ def subtract(x1: Any, x2: Any, /) -> Tensor:
 
 
 def multiply(x1: Any, x2: Any, /) -> Tensor:
-    """``x1 x2``; of booleans their and. Gradients: ``g x2``, ``g x1``."""
+    """``x1 x2``; of booleans their and. Gradients: ``g conj(x2)``, ``g conj(x1)``."""
     a, b = coerce(x1, x2)
-    vjps = (lambda g, a, b: multiply(g, b), lambda g, a, b: multiply(g, a))
+    vjps = (lambda g, a, b: multiply(g, conj(b)), lambda g, a, b: multiply(g, conj(a)))
     result: Tensor = record("multiply", _engine.multiply(a._array, b._array), (a, b), vjps, (kept(a, b), kept(b, a)))
     return result
 
@@ -99,7 +100,7 @@ def multiply(x1: Any, x2: Any, /) -> Tensor:
 def divide(x1: Any, x2: Any, /) -> Tensor:
     """``x1 / x2``; integers as float32. Gradients: ``g / x2``, ``-g x1 / x2^2``."""
     a, b = coerce(x1, x2)
-    vjps = (lambda g, a, b: divide(g, b), lambda g, a, b: negative(divide(multiply(g, divide(a, b)), b)))
+    vjps = (lambda g, a, b: divide(g, conj(b)), lambda g, a, b: negative(divide(multiply(g, conj(divide(a, b))), conj(b))))
     result: Tensor = record("divide", _engine.divide(a._array, b._array), (a, b), vjps, (kept(a, b), b))
     return result
 
@@ -148,7 +149,9 @@ def pow(x1: Any, x2: Any, /) -> Tensor:
     """
     if isinstance(x2, int | float) and not isinstance(x2, bool):
         return _power(as_tensor(x1), x2)
-    return of_two("pow", x1, x2, _pow_base_vjp, _pow_exponent_vjp)
+    a, b = coerce(x1, x2)
+    result: Tensor = record("pow", _engine.pow(a._array, b._array), (a, b), (_pow_base_vjp, _pow_exponent_vjp), (a, b))
+    return result
 
 
 def _power(x: Tensor, n: int | float) -> Tensor:
@@ -160,17 +163,18 @@ def _power(x: Tensor, n: int | float) -> Tensor:
     def vjp(g: Tensor, x: Tensor) -> Tensor:
         return zero_gradient(g) if n == 0 else multiply(g, multiply(_power(x, n - 1), n))
 
-    result: Tensor = record("pow", _engine.pow(x._array, exponent._array), (x,), (vjp,), (x,))
+    result: Tensor = record("pow", _engine.pow(x._array, exponent._array), (x,), (holomorphic(vjp, x),), (x,))
     return result
 
 
 def _pow_base_vjp(g: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    return multiply(g, where(ops.equal(b, 0), 0.0, multiply(b, pow(a, subtract(b, 1)))))
+    return multiply(g, conj(where(ops.equal(b, 0), 0.0, multiply(b, pow(a, subtract(b, 1))))))
 
 
 def _pow_exponent_vjp(g: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    no_slope = ops.logical_and(ops.equal(a, 0), ops.greater_equal(b, 0))
-    return multiply(g, multiply(pow(a, b), ops.log(where(no_slope, 1.0, a))))
+    no_slope = ops.logical_and(ops.equal(a, 0), ops.greater_equal(real(b), 0))
+    base = ops.astype(a, dtypes.promote(a.dtype, b.dtype)) if is_complex(b) else a
+    return multiply(g, conj(multiply(pow(a, b), ops.log(where(no_slope, 1.0, base)))))
 
 
 def sqrt(x: Any, /) -> Tensor:
@@ -180,6 +184,8 @@ def sqrt(x: Any, /) -> Tensor:
 
 def rsqrt(x: Any, /) -> Tensor:
     """``1 / sqrt(x)``; within 2 ulp. Gradient: ``-g / (2 x sqrt(x))``."""
+    if is_complex(as_tensor(x)):
+        return reciprocal(sqrt(x))
     return of_output("rsqrt", x, lambda g, y: multiply(g, multiply(multiply(square(y), y), -0.5)))
 
 
@@ -192,13 +198,19 @@ def reciprocal(x: Any, /) -> Tensor:
 
 
 def abs(x: Any, /) -> Tensor:
-    """``|x|``; of the least integer itself. Gradient: ``g sign(x)``, 0 at 0. TypeError for booleans."""
-    return of_input("abs", x, lambda g, x: multiply(g, sign(x)))
+    """``|x|``, real for complex x; of the least integer itself. Gradient: ``g sign(x)``, 0 at 0. TypeError for booleans."""
+    x = as_tensor(x)
+    result: Tensor = record("abs", _engine.abs(x._array), (x,), (lambda g, x: multiply(g, sign(x)),), (x,))
+    return result
 
 
 def sign(x: Any, /) -> Tensor:
-    """1, 0 or -1; NaN of NaN. Gradient: 0. TypeError for booleans."""
-    return of_input("sign", x, zero_gradient)
+    """1, 0 or -1; NaN of NaN; of complex numbers ``x / |x|``, 0 of 0. Gradient of real numbers: 0. TypeError for booleans."""
+    x = as_tensor(x)
+    if not is_complex(x):
+        return of_input("sign", x, zero_gradient)
+    length = abs(x)
+    return divide(x, where(ops.equal(length, 0), 1.0, length))
 
 
 def copysign(x1: Any, x2: Any, /) -> Tensor:

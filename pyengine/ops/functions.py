@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from pyengine.ops.activations import sigmoid
+from pyengine.ops.complex import is_complex
 from pyengine.ops.elementwise import add, divide, multiply, negative, of_input, of_output, of_two, reciprocal, rsqrt, square, subtract
 from pyengine.tensor import Tensor
 
@@ -145,7 +146,7 @@ def cosh(x: Any, /) -> Tensor:
 
 def asinh(x: Any, /) -> Tensor:
     """The inverse of sinh. Gradient: ``g / sqrt(x^2 + 1)``."""
-    return of_input("asinh", x, lambda g, x: divide(g, hypot(x, 1)))
+    return of_input("asinh", x, lambda g, x: multiply(g, rsqrt(add(square(x), 1))) if is_complex(x) else divide(g, hypot(x, 1)))
 
 
 def acosh(x: Any, /) -> Tensor:

@@ -65,7 +65,7 @@ def in_place(op: Callable[[Any, Any], Tensor], x: Tensor, other: Any, /) -> Tens
     result = op(x, other)
     if result.shape != x.shape:
         raise ValueError(f"{name}: result does not fit: {result.shape} into {x.shape}; the shape cannot change in place")
-    if "biuf".index(result.dtype.kind.replace("u", "i")) > "biuf".index(x.dtype.kind.replace("u", "i")):
+    if "bifc".index(result.dtype.kind.replace("u", "i")) > "bifc".index(x.dtype.kind.replace("u", "i")):
         raise TypeError(f"{name}: result does not fit: {result.dtype} into {x.dtype}; the kind of dtype cannot rise in place")
     _engine.assign(x._array, result._array)
     _rebind(x, ops.astype(result, x.dtype))
@@ -79,7 +79,7 @@ def _check_writable(op: str, x: Tensor, other: Tensor) -> None:
         return
     if x._requires_grad and x._node is None:
         raise RuntimeError(f"{op}: a leaf that requires a gradient: shape {x.shape}; change it inside no_grad(), or change a copy")
-    if other._requires_grad and not dtypes.is_floating(x.dtype):
+    if other._requires_grad and not dtypes.is_inexact(x.dtype):
         raise TypeError(f"{op}: a gradient cannot pass: {other.dtype} into {x.dtype}; only floats have gradients")
 
 

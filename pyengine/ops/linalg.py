@@ -10,6 +10,7 @@ from typing import Any
 
 from pyengine import _engine, creation, ops
 from pyengine.autograd import record
+from pyengine.ops.complex import from_parts, imag, is_complex, real
 from pyengine.ops.shape import _axes, _normalize_axis
 from pyengine.tensor import Tensor, as_tensor
 
@@ -30,9 +31,21 @@ def matmul(x1: Any, x2: Any, /) -> Tensor:
     [3.0, 3.0]
     """
     a, b = as_tensor(x1), as_tensor(x2)
+    if is_complex(a) or is_complex(b):
+        return _complex_matmul(a, b)
     # Each gradient needs the other operand alone: where that one is constant, nothing is kept for it.
     saved = (a if b._requires_grad else None, b if a._requires_grad else None, b.ndim)
     return record("matmul", _engine.matmul(a._array, b._array), (a, b), (_left_vjp, _right_vjp), saved)
+
+
+def _complex_matmul(a: Tensor, b: Tensor) -> Tensor:
+    """By parts, which are strided views of the operands."""
+    if not is_complex(a):
+        return from_parts(matmul(a, real(b)), matmul(a, imag(b)))
+    if not is_complex(b):
+        return from_parts(matmul(real(a), b), matmul(imag(a), b))
+    a_real, a_imag, b_real, b_imag = real(a), imag(a), real(b), imag(b)
+    return from_parts(ops.subtract(matmul(a_real, b_real), matmul(a_imag, b_imag)), ops.add(matmul(a_real, b_imag), matmul(a_imag, b_real)))
 
 
 def _left_vjp(g: Tensor, _a: Tensor | None, b: Tensor, _b_rank: int) -> Tensor:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pyengine import _engine, creation, dtypes, ops
 from pyengine.autograd import OUTPUT, no_grad, record
+from pyengine.ops.complex import by_parts, is_complex
 from pyengine.ops.shape import _axes, _normalize_axis
 from pyengine.tensor import Axis, Tensor, as_tensor
 
@@ -43,14 +44,14 @@ def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
 def _converted(x: Any, dtype: Any) -> Tensor:
     """x in the dtype asked for, before anything is added; integers are added in 64 bits first, which gives the same."""
     tensor = as_tensor(x)
-    if dtype is None or (tensor.dtype.kind != "f" and not dtypes.is_floating(dtypes.as_dtype(dtype))):
+    if dtype is None or (not dtypes.is_inexact(tensor.dtype) and not dtypes.is_floating(dtypes.as_dtype(dtype))):
         return tensor
     return ops.astype(tensor, dtype)
 
 
 def _as_float(x: Any) -> Tensor:
     x = as_tensor(x)
-    return x if dtypes.is_floating(x.dtype) else ops.astype(x, dtypes.float32)
+    return x if dtypes.is_inexact(x.dtype) else ops.astype(x, dtypes.float32)
 
 
 def _wide(x: Tensor) -> Tensor:
@@ -68,6 +69,8 @@ def sum(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = Fal
     """
     x = _converted(x, dtype)
     axes = _axes("sum", axis, x.ndim)
+    if is_complex(x):
+        return by_parts(partial(sum, axis=axes, keepdims=keepdims), x)
     result = record("sum", _engine.sum(x._array, axes, keepdims), (x,), (partial(_spread, x.shape, axes),))
     return result if dtype is None else ops.astype(result, dtype)
 
@@ -90,6 +93,8 @@ def mean(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """
     x = _as_float(x)
     axes = _axes("mean", axis, x.ndim)
+    if is_complex(x):
+        return by_parts(partial(mean, axis=axes, keepdims=keepdims), x)
     return record("mean", _engine.mean(x._array, axes, keepdims), (x,), (partial(_mean_vjp, x.shape, axes),))
 
 
@@ -104,8 +109,24 @@ def prod(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = Fa
     """
     x = _converted(x, dtype)
     axes = _axes("prod", axis, x.ndim)
+    if is_complex(x):
+        return _complex_prod(x, axes, keepdims)
     result = record("prod", _engine.prod(x._array, axes, keepdims), (x,), (partial(_prod_vjp, axes),), (x,))
     return result if dtype is None else ops.astype(result, dtype)
+
+
+def _complex_prod(x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
+    """As a tree: the first half of the factors times the second, until one is left."""
+    kept = tuple(axis for axis in range(x.ndim) if axis not in axes)
+    shape = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
+    y = ops.reshape(ops.permute_dims(x, (*kept, *axes)), (*(x.shape[axis] for axis in kept), _count(x.shape, axes)))
+    if y.shape[-1] == 0:
+        return creation.ones(shape if keepdims else y.shape[:-1], x.dtype)
+    while (count := y.shape[-1]) > 1:
+        half = count // 2
+        halves = ops.multiply(y[..., :half], y[..., half : 2 * half])
+        y = ops.concat([halves, y[..., 2 * half :]], axis=-1) if count % 2 else halves
+    return ops.reshape(y, shape if keepdims else y.shape[:-1])
 
 
 def _prod_vjp(axes: tuple[int, ...], g: Tensor, x: Tensor) -> Tensor:
@@ -219,6 +240,8 @@ def var(x: Any, /, axis: Axis = None, *, correction: float = 0.0, keepdims: bool
     NaN or Inf where n - correction is not positive. Gradient: 2 g (x_i - m) / (n - correction).
     """
     x = _as_float(x)
+    if is_complex(x):
+        raise TypeError(f"var: dtype not supported: {x.dtype}; must be real")
     wide = _wide(x)
     axes = _axes("var", axis, x.ndim)
     deviation = ops.subtract(wide, mean(wide, axis=axes, keepdims=True))

@@ -7,6 +7,7 @@ from typing import Any
 
 from pyengine import _engine, ops
 from pyengine.autograd import record
+from pyengine.ops.complex import by_parts, is_complex
 from pyengine.ops.reduce import _converted
 from pyengine.ops.shape import _normalize_axis
 from pyengine.tensor import Tensor
@@ -22,6 +23,8 @@ def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, inc
     """
     x = _converted(x, dtype)
     along = _axis("cumulative_sum", x, axis)
+    if is_complex(x):
+        return by_parts(partial(cumulative_sum, axis=along, include_initial=include_initial), x)
     array = _engine.cumulative_sum(x._array, along, include_initial)
     result = record("cumulative_sum", array, (x,), (partial(_cumulative_sum_vjp, along, include_initial),))
     return result if dtype is None else ops.astype(result, dtype)
@@ -51,9 +54,26 @@ def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, in
     """
     x = _converted(x, dtype)
     along = _axis("cumulative_prod", x, axis)
+    if is_complex(x):
+        return _complex_prod(x, along, include_initial)
     array = _engine.cumulative_prod(x._array, along, include_initial)
     result = record("cumulative_prod", array, (x,), (partial(_cumulative_prod_vjp, along, include_initial),), (x,))
     return result if dtype is None else ops.astype(result, dtype)
+
+
+def _complex_prod(x: Tensor, axis: int, include_initial: bool) -> Tensor:
+    """In log2 n steps, as the gradient below."""
+    step = 1
+    while step < x.shape[axis]:
+        x = ops.multiply(x, _shifted(x, axis, step, 1.0))
+        step *= 2
+    return _with_one_first(x, axis) if include_initial else x
+
+
+def _with_one_first(x: Tensor, axis: int) -> Tensor:
+    widths = [(0, 0)] * x.ndim
+    widths[axis] = (1, 0)
+    return ops.pad(x, widths, value=1.0)
 
 
 def _cumulative_prod_vjp(axis: int, include_initial: bool, g: Tensor, x: Tensor) -> Tensor:

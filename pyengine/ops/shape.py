@@ -334,7 +334,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: str | None = No
     if target is x.dtype:
         return ops.copy(x) if copy else x
     array = _engine.astype(x._array, target)
-    if not (dtypes.is_floating(target) and dtypes.is_floating(x.dtype)):
+    if not (dtypes.is_inexact(target) and dtypes.is_inexact(x.dtype)):
         return Tensor(array)
     return record("astype", array, (x,), (_identity_vjp,))
 
