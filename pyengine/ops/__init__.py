@@ -19,6 +19,7 @@ from pyengine.ops.pool import *
 from pyengine.ops.random import *
 from pyengine.ops.reduce import *
 from pyengine.ops.scan import *
+from pyengine.ops.selection import *
 from pyengine.ops.shape import *
 from pyengine.ops.softmax import *
 from pyengine.ops.sort import *

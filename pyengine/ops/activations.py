@@ -11,7 +11,8 @@ from typing import Any
 from pyengine import _engine, ops
 from pyengine.autograd import record
 from pyengine.ops.complex import is_complex
-from pyengine.ops.elementwise import add, multiply, of_input, of_output, square, subtract, where
+from pyengine.ops.elementwise import add, multiply, of_input, of_output, square, subtract
+from pyengine.ops.selection import where
 from pyengine.tensor import Tensor, as_tensor
 
 __all__ = ["elu", "gelu", "leaky_relu", "relu", "sigmoid", "silu", "softplus", "tanh"]

@@ -19,13 +19,10 @@ __all__ = [
     "abs",
     "add",
     "ceil",
-    "clip",
     "copysign",
     "divide",
     "floor",
     "floor_divide",
-    "maximum",
-    "minimum",
     "multiply",
     "negative",
     "nextafter",
@@ -40,7 +37,6 @@ __all__ = [
     "square",
     "subtract",
     "trunc",
-    "where",
 ]
 
 Vjp = Callable[..., Tensor]
@@ -168,13 +164,13 @@ def _power(x: Tensor, n: int | float) -> Tensor:
 
 
 def _pow_base_vjp(g: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    return multiply(g, conj(where(ops.equal(b, 0), 0.0, multiply(b, pow(a, subtract(b, 1))))))
+    return multiply(g, conj(ops.where(ops.equal(b, 0), 0.0, multiply(b, pow(a, subtract(b, 1))))))
 
 
 def _pow_exponent_vjp(g: Tensor, a: Tensor, b: Tensor) -> Tensor:
     no_slope = ops.logical_and(ops.equal(a, 0), ops.greater_equal(real(b), 0))
     base = ops.astype(a, dtypes.promote(a.dtype, b.dtype)) if is_complex(b) else a
-    return multiply(g, conj(multiply(pow(a, b), ops.log(where(no_slope, 1.0, base)))))
+    return multiply(g, conj(multiply(pow(a, b), ops.log(ops.where(no_slope, 1.0, base)))))
 
 
 def sqrt(x: Any, /) -> Tensor:
@@ -210,7 +206,7 @@ def sign(x: Any, /) -> Tensor:
     if not is_complex(x):
         return of_input("sign", x, zero_gradient)
     length = abs(x)
-    return divide(x, where(ops.equal(length, 0), 1.0, length))
+    return divide(x, ops.where(ops.equal(length, 0), 1.0, length))
 
 
 def copysign(x1: Any, x2: Any, /) -> Tensor:
@@ -242,66 +238,3 @@ def trunc(x: Any, /) -> Tensor:
 def round(x: Any, /) -> Tensor:
     """The nearest integer, ties to even, in x's dtype. Gradient: 0. TypeError for booleans."""
     return of_input("round", x, zero_gradient)
-
-
-# Selection ----------------------------------------------------------------------------------------------------------------------------
-
-
-def maximum(x1: Any, x2: Any, /) -> Tensor:
-    """The greater of the two; NaN if either is. Gradients: g to the greater, halves to both where they are equal."""
-    return of_two("maximum", x1, x2, lambda g, a, b: _share(g, a, ops.less(a, b), b), lambda g, a, b: _share(g, b, ops.less(b, a), a))
-
-
-def minimum(x1: Any, x2: Any, /) -> Tensor:
-    """The lesser of the two; NaN if either is. Gradients: g to the lesser, halves to both where they are equal."""
-    return of_two("minimum", x1, x2, lambda g, a, b: _share(g, a, ops.less(b, a), b), lambda g, a, b: _share(g, b, ops.less(a, b), a))
-
-
-def _share(g: Tensor, x: Tensor, lost: Tensor, other: Tensor) -> Tensor:
-    return where(lost, 0.0, where(ops.equal(x, other), multiply(g, 0.5), g))
-
-
-def clip(x: Any, /, min: Any = None, max: Any = None) -> Tensor:
-    """``min(max(x, lower), upper)``; a bound of None is no bound. Where the bounds are crossed, the upper one wins; NaN in any gives NaN.
-
-    Gradients: g to x within the bounds, both included; to the lower bound where x is below it; to the upper where it decides.
-    """
-    x = as_tensor(x)
-    if min is None and max is None:
-        return ops.copy(x)
-    low = _unbounded(x, -1) if min is None else coerce(x, min)[1]
-    high = _unbounded(x, 1) if max is None else coerce(x, max)[1]
-    array = _engine.clip(x._array, low._array, high._array)
-    result: Tensor = record("clip", array, (x, low, high), (_clip_vjp, _clip_low_vjp, _clip_high_vjp), (x, low, high))
-    return result
-
-
-def _unbounded(x: Tensor, sign: int) -> Tensor:
-    if dtypes.is_floating(x.dtype):
-        return coerce(x, sign * float("inf"))[1]
-    if x.dtype is dtypes.bool_:
-        return coerce(x, sign > 0)[1]
-    info = dtypes.iinfo(x.dtype)
-    return coerce(x, info.max if sign > 0 else info.min)[1]
-
-
-def _clip_vjp(g: Tensor, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    return where(ops.logical_or(ops.less(x, low), ops.greater(x, high)), 0.0, g)
-
-
-def _clip_low_vjp(g: Tensor, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    return where(ops.logical_and(ops.less(x, low), ops.less(low, high)), g, 0.0)
-
-
-def _clip_high_vjp(g: Tensor, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    return where(ops.logical_or(ops.greater(x, high), ops.logical_and(ops.less(x, low), ops.greater_equal(low, high))), g, 0.0)
-
-
-def where(condition: Any, x1: Any, x2: Any, /) -> Tensor:
-    """x1 where the condition holds, x2 elsewhere. Gradients: g there, 0 elsewhere. TypeError unless the condition is boolean."""
-    condition = as_tensor(condition)
-    a, b = coerce(x1, x2)
-    array = _engine.where(condition._array, a._array, b._array)
-    vjps = (lambda g, c: where(c, g, 0.0), lambda g, c: where(c, 0.0, g))
-    result: Tensor = record("where", array, (a, b), vjps, (condition,))
-    return result
