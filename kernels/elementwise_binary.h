@@ -2,7 +2,8 @@
 //
 //   a and b have one type; out has that type too, boolean for comparisons
 //   special values as the array API standard says for the function of that name; maximum and minimum of a NaN are NaN
-//   integers wrap. floor_divide and remainder by 0 give 0. pow to a negative exponent gives the power truncated: 0, but for bases 1 and -1;
+//   integers wrap. floor_divide and remainder by 0 give 0; floor_divide of a finite number by an infinity is a zero with the
+//   sign of the quotient. pow to a negative exponent gives the power truncated: 0, but for bases 1 and -1;
 //   0 there, too. Shifts by a negative count, or by the width or more, move every bit out.
 //   booleans: add is or, multiply is and
 #pragma once

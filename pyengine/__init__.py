@@ -13,6 +13,7 @@ from pyengine.autograd import *
 from pyengine.config import *
 from pyengine.creation import *
 from pyengine.dtypes import *
+from pyengine.namespace_info import *
 from pyengine.ops import *
 from pyengine.serialization import *
 from pyengine.tensor import *
@@ -23,6 +24,7 @@ if _TYPE_CHECKING:
     from pyengine import optim as optim
 
 __version__ = _engine.version
+__array_api_version__ = "2025.12"
 OutOfMemoryError = _engine.OutOfMemoryError
 get_num_threads = _engine.thread_count
 set_num_threads = _engine.set_thread_count

@@ -73,8 +73,8 @@ def full(
 ) -> Tensor:
     """Every element ``fill_value``; its dtype by default (Python floats: float32)."""
     check_device("full", device)
-    value = as_tensor(fill_value)
-    result = Tensor(_engine.empty(_size_tuple(shape), value.dtype if dtype is None else as_dtype(dtype)))
+    value = asarray(fill_value, dtype=dtype)
+    result = Tensor(_engine.empty(_size_tuple(shape), value.dtype))
     _engine.assign(result._array, value._array)
     return result.requires_grad_() if requires_grad else result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from pyengine import _engine
 __all__ = [
     "DType",
     "bfloat16",
+    "can_cast",
     "complex64",
     "complex128",
     "finfo",
@@ -24,6 +26,7 @@ __all__ = [
     "int32",
     "int64",
     "isdtype",
+    "result_type",
     "uint8",
     "uint16",
     "uint32",
@@ -140,6 +143,36 @@ def isdtype(dtype: Any, kind: Any) -> bool:
 def promote(a: DType, b: DType) -> DType:
     """The common type of two: the array API's table within a kind, the type of the higher kind across kinds."""
     return a if a is b else _engine.promote(a, b)
+
+
+def can_cast(from_: Any, to: Any, /) -> bool:
+    """Whether promotion leads from a dtype (or a tensor's) to another: ``promote(from_, to)`` is ``to``."""
+    target = as_dtype(to)
+    try:
+        return promote(as_dtype(getattr(from_, "dtype", from_)), target) is target
+    except TypeError:
+        return False
+
+
+def result_type(*arrays_and_dtypes: Any) -> DType:
+    """The dtype an op gives to tensors, dtypes and Python scalars together; scalars are weakly typed. TypeError for scalars alone."""
+    scalars = [value for value in arrays_and_dtypes if isinstance(value, int | float | complex) and not isinstance(value, np.generic)]
+    given = [as_dtype(getattr(value, "dtype", value)) for value in arrays_and_dtypes if not any(value is one for one in scalars)]
+    if not given:
+        raise TypeError(f"result_type: neither a tensor nor a dtype among the arguments: {arrays_and_dtypes}; at least one is needed")
+    return functools.reduce(weak, (type(value) for value in scalars), functools.reduce(promote, given))
+
+
+_weak_kinds = {bool: 0, int: 1, float: 2, complex: 3}
+_ranks = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
+
+
+def weak(dtype: DType, scalar: type) -> DType:
+    """What ``dtype`` becomes beside a Python scalar of that type (NEP 50): itself, unless the scalar's kind is higher."""
+    kind = next(rank for python_type, rank in _weak_kinds.items() if issubclass(scalar, python_type))
+    if kind <= _ranks[dtype.kind]:
+        return dtype
+    return complex128 if kind == 3 and dtype is float64 else (bool_, int64, float32, complex64)[kind]
 
 
 @dataclass(frozen=True)

@@ -459,15 +459,9 @@ def _is_scalar(value: Any) -> bool:
     return isinstance(value, bool | int | float | complex) and not isinstance(value, np.generic)  # np.float64 is a float, but has a dtype
 
 
-_default_of_kind = {"b": dtypes.bool_, "i": dtypes.int64, "f": dtypes.float32, "c": dtypes.complex64}
-_rank_of_kind = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
-
-
 def _weak(value: Scalar, dtype: DType) -> Tensor:
-    kind = "b" if isinstance(value, bool) else "i" if isinstance(value, int) else "f" if isinstance(value, float) else "c"
-    if _rank_of_kind[kind] > _rank_of_kind[dtype.kind]:
-        dtype = dtypes.complex128 if kind == "c" and dtype is dtypes.float64 else _default_of_kind[kind]
-    elif isinstance(value, int) and dtype.kind in "iu":
+    dtype = dtypes.weak(dtype, type(value))
+    if isinstance(value, int) and dtype.kind in "iu":
         info = dtypes.iinfo(dtype)
         if not info.min <= value <= info.max:
             raise OverflowError(f"scalar: out of range: {value} for {dtype}; must be in [{info.min}, {info.max}]")

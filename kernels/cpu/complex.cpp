@@ -91,7 +91,12 @@ inline Double acos_of(Double z) { return __builtin_cacos(z); }
 inline Double atan_of(Double z) { return __builtin_catan(z); }
 inline Double sinh_of(Double z) { return __builtin_csinh(z); }
 inline Double cosh_of(Double z) { return __builtin_ccosh(z); }
-inline Double tanh_of(Double z) { return __builtin_ctanh(z); }
+/// At the infinities 1 or -1, with a zero of the imaginary part's sign (array API standard; the C library has that of sin(2 b)).
+inline Double tanh_of(Double z) {
+    const double a = __real__ z, b = __imag__ z;
+    if (__builtin_isinf(a) && __builtin_isfinite(b)) return make<Double>(__builtin_copysign(1.0, a), __builtin_copysign(0.0, b));
+    return __builtin_ctanh(z);
+}
 inline Double asinh_of(Double z) { return __builtin_casinh(z); }
 inline Double acosh_of(Double z) { return __builtin_cacosh(z); }
 inline Double atanh_of(Double z) { return __builtin_catanh(z); }
@@ -101,7 +106,7 @@ inline Double expm1_of(Double z) {
     const double a = __real__ z, b = __imag__ z;
     if (!IsFinite::apply(z) || a > 700) return make<Double>(__real__ exp_of(z) - 1, __imag__ exp_of(z));
     const double half = sin(b / 2);
-    return make<Double>(expm1(a) * cos(b) - 2 * half * half, exp(a) * sin(b));
+    return make<Double>(expm1(a) * cos(b) - 2 * half * half + 0.0, exp(a) * sin(b));  // never -0, as the standard has it
 }
 
 /// log|1 + z| = log1p(a (2 + a) + b^2) / 2, wherever that square is near 1.

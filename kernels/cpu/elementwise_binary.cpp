@@ -76,9 +76,8 @@ struct FloorDivide {
     static T apply(T a, T b) {
         if constexpr (is_floating<T>) {
             const T ratio = a / b;
-            if (b == 0 || __builtin_isinf(a) || ratio != ratio) return ratio;
+            if (b == 0 || __builtin_isinf(a) || __builtin_isinf(b) || ratio != ratio) return ratio;
             const bool same_sign = (a < 0) == (b < 0);
-            if (__builtin_isinf(b)) return same_sign || a == 0 ? ratio : T{-1};
             const T r = fmod_of(a, b);  // a - r is a multiple of b: dividing it gives an integer, where floor(ratio) may be one too high
             const T quotient = static_cast<T>(__builtin_rint((a - r) / b)) - (r != 0 && !same_sign ? T{1} : T{0});
             return quotient == 0 ? static_cast<T>(__builtin_copysign(0.0, ratio)) : quotient;

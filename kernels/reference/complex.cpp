@@ -46,12 +46,17 @@ Number scaled(Number z, double factor) { return {z.real() * factor, z.imag() * f
 Number expm1(Number z) {
     const double a = z.real(), b = z.imag(), half = std::sin(b / 2);
     if (!is_finite(z) || a > 700) return {std::exp(z).real() - 1, std::exp(z).imag()};
-    return {std::expm1(a) * std::cos(b) - 2 * half * half, std::exp(a) * std::sin(b)};
+    return {std::expm1(a) * std::cos(b) - 2 * half * half + 0.0, std::exp(a) * std::sin(b)};
 }
 Number log1p(Number z) {
     const double a = z.real(), b = z.imag();
     if (!(std::fabs(a) < 0.5 && std::fabs(b) < 0.5)) return std::log(Number(1 + a, b));
     return {0.5 * std::log1p(a * (2 + a) + b * b), std::atan2(b, 1 + a)};
+}
+
+Number tanh(Number z) {
+    const bool at_infinity = std::isinf(z.real()) && std::isfinite(z.imag());
+    return at_infinity ? Number(std::copysign(1.0, z.real()), std::copysign(0.0, z.imag())) : std::tanh(z);
 }
 
 Number pow(Number a, Number b) {
@@ -86,7 +91,7 @@ void complex_unary<Isa::reference>(ComplexUnary op, const ElementwiseArgs& args)
         case ComplexUnary::atan: return apply(args, [](Number z) { return std::atan(z); });
         case ComplexUnary::sinh: return apply(args, [](Number z) { return std::sinh(z); });
         case ComplexUnary::cosh: return apply(args, [](Number z) { return std::cosh(z); });
-        case ComplexUnary::tanh: return apply(args, [](Number z) { return std::tanh(z); });
+        case ComplexUnary::tanh: return apply(args, tanh);
         case ComplexUnary::asinh: return apply(args, [](Number z) { return std::asinh(z); });
         case ComplexUnary::acosh: return apply(args, [](Number z) { return std::acosh(z); });
         case ComplexUnary::atanh: return apply(args, [](Number z) { return std::atanh(z); });

@@ -14,9 +14,8 @@ std::uint64_t floor_divide(std::uint64_t a, std::uint64_t b) { return b == 0 ? 0
 
 double floor_divide(double a, double b) {
     const double ratio = a / b;
-    if (std::isnan(ratio) || std::isinf(a) || b == 0) return ratio;
+    if (std::isnan(ratio) || std::isinf(a) || std::isinf(b) || b == 0) return ratio;
     const bool same_sign = (a < 0) == (b < 0);
-    if (std::isinf(b)) return same_sign || a == 0 ? ratio : -1.0;
     const double rest = std::fmod(a, b);
     const double quotient = std::nearbyint((a - rest) / b) - (rest != 0 && !same_sign ? 1 : 0);
     return quotient == 0 ? std::copysign(0.0, ratio) : quotient;

@@ -20,6 +20,7 @@ from pyengine.ops.random import *
 from pyengine.ops.reduce import *
 from pyengine.ops.scan import *
 from pyengine.ops.selection import *
+from pyengine.ops.sets import *
 from pyengine.ops.shape import *
 from pyengine.ops.softmax import *
 from pyengine.ops.sort import *

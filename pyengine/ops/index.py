@@ -10,7 +10,7 @@ import numpy as np
 
 from pyengine import _engine, creation, dtypes, ops
 from pyengine.autograd import is_grad_enabled, record
-from pyengine.tensor import Tensor, as_tensor
+from pyengine.tensor import Tensor, as_tensor, coerce
 
 __all__ = ["getitem", "in_place", "setitem"]
 
@@ -39,7 +39,7 @@ def _gather(selection: _Selection, g: Tensor) -> Tensor:
 
 def setitem(x: Tensor, key: Any, value: Any, /) -> None:
     """``x[key] = value``, broadcast and converted. Gradient: g at the key goes to value, the rest to what x was before."""
-    value = as_tensor(value)
+    value = coerce(x, value)[1]
     selection = _Selection(x, key)
     _check_writable("setitem", x, value)
     ops.broadcast_to(value.detach(), selection.result_shape(x._array))  # raises before anything is changed

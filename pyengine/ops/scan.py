@@ -1,4 +1,4 @@
-"""Running sums and products along an axis."""
+"""Running sums and products along an axis, and differences."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pyengine.autograd import record
 from pyengine.ops.complex import by_parts, is_complex
 from pyengine.ops.reduce import _converted
 from pyengine.ops.shape import _normalize_axis
-from pyengine.tensor import Tensor
+from pyengine.tensor import Tensor, as_tensor
 
-__all__ = ["cumulative_prod", "cumulative_sum"]
+__all__ = ["cumulative_prod", "cumulative_sum", "diff"]
 
 
 def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Tensor:
@@ -94,3 +94,22 @@ def _shifted(y: Tensor, axis: int, steps: int, fill: float) -> Tensor:
     widths = [(0, 0)] * y.ndim
     widths[axis] = (steps, -steps)
     return ops.pad(y, widths, value=fill)
+
+
+def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Tensor:
+    """``y_i = x_{i+1} - x_i`` along ``axis``, n times over; ``prepend`` and ``append`` are put before and behind x first.
+
+    In x's dtype, integers wrap; booleans: whether the two differ. Gradient: that of the subtraction.
+    ValueError if n is negative, IndexError if the axis is out of range.
+    """
+    x = as_tensor(x)
+    along = _normalize_axis("diff", axis, x.ndim)
+    if n < 0:
+        raise ValueError(f"diff: negative order: {n}; must be at least 0")
+    parts = [as_tensor(part) for part in (prepend, x, append) if part is not None]
+    y = ops.concat(parts, axis=along) if len(parts) > 1 else x
+    lead = (slice(None),) * along
+    for _ in range(n):
+        later, earlier = y[(*lead, slice(1, None))], y[(*lead, slice(None, -1))]
+        y = ops.not_equal(later, earlier) if y.dtype.kind == "b" else ops.subtract(later, earlier)
+    return y

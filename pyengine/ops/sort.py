@@ -6,7 +6,7 @@ from typing import Any
 
 from pyengine import _engine, ops
 from pyengine.ops.shape import _normalize_axis
-from pyengine.tensor import Tensor, as_tensor
+from pyengine.tensor import Tensor, as_tensor, coerce
 
 __all__ = ["argsort", "searchsorted", "sort", "topk"]
 
@@ -43,5 +43,6 @@ def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None)
     """
     if side not in ("left", "right"):
         raise ValueError(f"searchsorted: unknown side: {side!r}; must be 'left' or 'right'")
-    x1 = as_tensor(x1) if sorter is None else ops.take(x1, sorter)
-    return Tensor(_engine.searchsorted(x1._array, as_tensor(x2)._array, side == "right"))
+    x1, x2 = coerce(x1, x2)
+    ordered = x1 if sorter is None else ops.take(x1, sorter)
+    return Tensor(_engine.searchsorted(ordered._array, x2._array, side == "right"))

@@ -36,10 +36,10 @@ class Case(NamedTuple):
 
 
 def floor_divide(a: Array, b: Array) -> Array:
-    """NumPy gives NaN for infinite a, the standard an infinity."""
+    """NumPy gives NaN for infinite a, the standard an infinity; and -1 for infinite b and signs that differ, the standard -0."""
     if a.dtype.kind != "f":
         return np.asarray(np.floor_divide(a, b))
-    return np.where(np.isinf(a) & np.isfinite(b), a / b, np.floor_divide(a, b))
+    return np.where(np.isinf(a) ^ np.isinf(b), a / b, np.floor_divide(a, b))
 
 
 def power(a: Array, b: Array) -> Array:
