@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from benchmarks import mnist
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
@@ -23,6 +26,10 @@ def test_the_example_prints_what_its_comments_say() -> None:
     assert f"# {gradient}, the gradient" in code[1]
     # Central differences of step h err by h^2 f'''/6 and eps f / h: both below 1e-9 here.
     np.testing.assert_allclose(names["difference"], names["x"].grad.numpy(), rtol=0, atol=1e-9)
+
+
+def test_the_table_is_that_of_the_results() -> None:
+    assert mnist.table(json.loads(mnist.RESULTS.read_text())) in README
 
 
 def test_every_link_leads_to_a_file() -> None:

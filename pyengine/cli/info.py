@@ -9,7 +9,7 @@ from pyengine.config import show_config
 
 
 def add_parser(commands: Any) -> None:
-    parser = commands.add_parser("info", help="what was built, and what is in use", description=__doc__.split("\n")[0])
+    parser = commands.add_parser("info", help="what was built, and what is in use", description="Says what was built, and what is in use.")
     parser.set_defaults(run=run)
 
 

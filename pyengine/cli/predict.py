@@ -23,7 +23,9 @@ _BAR = 30
 
 
 def add_parser(commands: Any) -> None:
-    parser = commands.add_parser("predict", help="classify images with a trained network", description=__doc__.split("\n")[0])
+    parser = commands.add_parser(
+        "predict", help="classify images with a trained network", description="Says what a trained network sees in images."
+    )
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="an image file: PNG, JPEG, ...")
     parser.add_argument("--checkpoint", metavar="PATH", help="a run's folder, or its checkpoint; default: the newest in runs")
     parser.add_argument("--top", type=int, default=3, metavar="N", help="how many classes to show; default: 3")

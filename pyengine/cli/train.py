@@ -33,7 +33,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "train",
         help="train a network on real data",
-        description=__doc__.split("\n")[0],
+        description="Trains a network, shows how it goes, and leaves a checkpoint, a log and a picture.",
         argument_default=argparse.SUPPRESS,
         epilog="Ctrl-C saves and says how to go on. The same options and seed give the same bits, on any number of threads.",
     )
