@@ -159,7 +159,8 @@ class _Selection:
         sizes = self.shape[axis : axis + index.ndim]
         if len(sizes) < index.ndim or any(own not in (0, size) for own, size in zip(index.shape, sizes, strict=True)):
             raise IndexError(
-                f"getitem: mask does not fit: {index.shape} on axes {axis} to {axis + index.ndim - 1} of {self.shape}; sizes must be equal, or 0"
+                f"getitem: mask does not fit: {index.shape} on axes {axis} to {axis + index.ndim - 1} of {self.shape}; "
+                "sizes must be equal, or 0"
             )
         for offset, places in enumerate(ops.nonzero(index)):
             self.indices.append((len(self.layout), places))
