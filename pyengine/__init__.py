@@ -20,6 +20,7 @@ from pyengine.tensor import *
 
 if _TYPE_CHECKING:
     from pyengine import data as data
+    from pyengine import fft as fft
     from pyengine import nn as nn
     from pyengine import optim as optim
 
@@ -31,7 +32,7 @@ set_num_threads = _engine.set_thread_count
 bool = _dtypes.bool_
 e, pi, inf, nan, newaxis = _math.e, _math.pi, _math.inf, _math.nan, None
 
-_made_of_ops = ("data", "nn", "optim")
+_made_of_ops = ("data", "fft", "nn", "optim")
 
 
 def __getattr__(name: str) -> _ModuleType:

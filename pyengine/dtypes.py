@@ -117,6 +117,11 @@ def real_of(dtype: DType) -> DType:
     return {complex64: float32, complex128: float64}.get(dtype, dtype)
 
 
+def complex_of(dtype: DType) -> DType:
+    """The complex dtype whose parts hold ``dtype``: complex128 for float64 and itself, else complex64."""
+    return complex128 if dtype in (float64, complex128) else complex64
+
+
 _kind_groups = {
     "bool": "b",
     "signed integer": "i",

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 import pyengine as pe
+from pyengine.ops.complex import from_parts
 
 Scalar = Callable[..., Any]
 Floats = npt.NDArray[np.float64]
@@ -68,6 +69,16 @@ def _check_and_differentiate(F: Scalar, points: Sequence[Floats], directions: Se
     error, bound = abs(analytic - numeric), TOLERANCE * scale
     assert error <= bound, f"{what}: derivative {analytic!r}, finite difference {numeric!r}, error {error:.3g}, bound {bound:.3g}"
     return slope
+
+
+def by_parts(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of complex tensors as one of their real and imaginary parts in turn, with the parts of its result side by side."""
+
+    def real_function(*parts: Any) -> Any:
+        y = f(*(from_parts(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)))
+        return pe.stack([pe.real(y), pe.imag(y)]) if y.dtype.kind == "c" else y
+
+    return real_function
 
 
 def _leaves(points: Sequence[Floats]) -> list[Any]:

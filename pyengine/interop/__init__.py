@@ -3,7 +3,7 @@
 from types import ModuleType
 
 from pyengine.interop.dlpack import dlpack_device, from_dlpack, to_dlpack
-from pyengine.interop.numpy import from_any, to_array, to_numpy
+from pyengine.interop.numpy import from_any, from_result, to_array, to_numpy
 from pyengine.interop.pickling import deepcopy_tensor, reduce_tensor
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "dlpack_device",
     "from_any",
     "from_dlpack",
+    "from_result",
     "reduce_tensor",
     "to_array",
     "to_dlpack",

@@ -38,6 +38,11 @@ def to_array(x: Tensor, dtype: Any, copy: bool | None) -> np.ndarray[Any, Any]:
     return result.copy() if copy and not converted else result
 
 
+def from_result(result: Any, dtype: DType) -> _engine.Array:
+    """What a function of NumPy's returned, a scalar perhaps, as an Array of ``dtype`` over the same memory."""
+    return _engine.from_numpy(np.asarray(result, dtype.numpy), dtype)
+
+
 def from_any(obj: Any, dtype: DType | None, copy: bool | None) -> Tensor:
     """A Tensor over obj's memory where it has any, else of its elements."""
     if isinstance(obj, _tensor.Tensor):

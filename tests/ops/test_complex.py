@@ -13,8 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 import pyengine as pe
 from pyengine import _engine
-from pyengine.ops.complex import from_parts
-from tests.gradients import check_gradients
+from tests.gradients import by_parts, check_gradients
 
 Array = np.ndarray[Any, Any]
 LEVELS = _engine.available_isas()
@@ -234,16 +233,6 @@ def test_to_real_is_refused() -> None:
 
 
 # Gradients ------------------------------------------------------------------------------------------------------------------------------
-
-
-def by_parts(f: Callable[..., pe.Tensor]) -> Callable[..., pe.Tensor]:
-    """f as a function of real and imaginary parts, with the parts of its result side by side."""
-
-    def real_function(*parts: pe.Tensor) -> pe.Tensor:
-        y = f(*(from_parts(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)))
-        return pe.stack([pe.real(y), pe.imag(y)]) if y.dtype.kind == "c" else y
-
-    return real_function
 
 
 @pytest.mark.parametrize("case", [*UNARY, *TO_REAL], ids=lambda case: case.name)
