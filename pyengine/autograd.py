@@ -477,7 +477,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
         def pull(g: Any, *_: Any) -> tuple[Tensor | None, ...]:
             create_graph = _state.grad_enabled
-            with _replayed(random_state), enable_grad():
+            with ops.random.default_generator.at(random_state), enable_grad():
                 again = f(*args, **kwargs)
             pairs = zip(again, g, strict=True) if several else [(again, g)]
             live = [(out, seed) for out, seed in pairs if out._requires_grad]
@@ -488,18 +488,6 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         return type(output)(recorded) if several else recorded
 
     return wrapped
-
-
-@contextmanager
-def _replayed(state: tuple[int, int]) -> Iterator[None]:
-    """Random draws inside start from ``state``; those after go on as if nothing had been drawn."""
-    generator = ops.random.default_generator
-    before = generator.get_state()
-    generator.set_state(state)
-    try:
-        yield
-    finally:
-        generator.set_state(before)
 
 
 @contextmanager

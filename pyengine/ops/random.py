@@ -58,6 +58,16 @@ class Generator:
         with self._lock:
             self._seed, self._offset = operator.index(seed) % 2**64, operator.index(offset) % 2**64
 
+    @contextmanager
+    def at(self, state: tuple[int, int]) -> Iterator[None]:
+        """Draws inside start from ``state``; those after go on as if nothing had been drawn."""
+        before = self.get_state()
+        self.set_state(state)
+        try:
+            yield
+        finally:
+            self.set_state(before)
+
     def advance(self, count: int) -> tuple[int, int]:
         """The state before, and ``count`` elements further on: for an op that draws them."""
         with self._lock:
