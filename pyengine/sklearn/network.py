@@ -1,88 +1,23 @@
-"""Estimators with scikit-learn's interface: they go into its pipelines, grid searches and cross-validations.
-
->>> from pyengine.sklearn import MLPClassifier
->>> MLPClassifier(hidden_layer_sizes=(16,), random_state=0).fit([[0.0], [1.0]] * 50, ["low", "high"] * 50).predict([[0.9]]).tolist()
-['high']
-"""
+"""Multi-layer perceptrons, and softmax regression as the one without a hidden layer."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
+from sklearn.base import RegressorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 import pyengine as pe
-from pyengine import extras, nn, optim
+from pyengine import nn, optim
 from pyengine.nn import functional as F
 from pyengine.ops.random import default_generator
-
-sklearn = extras.require("sklearn", "pyengine[sklearn]", "pyengine.sklearn")
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin  # noqa: E402  only once it is known to be there
-from sklearn.exceptions import ConvergenceWarning  # noqa: E402
-from sklearn.utils import check_random_state  # noqa: E402
-from sklearn.utils.multiclass import check_classification_targets  # noqa: E402
-from sklearn.utils.validation import check_is_fitted, validate_data  # noqa: E402
-
-__all__ = ["MLPClassifier", "MLPRegressor", "Perceptron", "SoftmaxRegression"]
-
-Array = npt.NDArray[Any]
-_floats = [np.float64, np.float32]  # what X is computed in: its own dtype if it is one of these, else the first
+from pyengine.sklearn.estimator import FLOATS, Array, Classifier, Estimator
 
 
-class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """What the estimators share: batches in a seeded order, and an end to training when nothing gets better."""
-
-    batch_size: int
-    max_iter: int
-    n_iter_no_change: int
-    random_state: Any
-    tol: float
-
-    def _train(self, step: Callable[[Array], float], samples: int, random: np.random.RandomState) -> None:
-        """Calls ``step(indices of a batch)``, which learns and returns the batch's loss, epoch after epoch.
-
-        Sets ``n_iter_`` and ``loss_curve_``, the mean loss of every epoch.
-        """
-        size = min(self.batch_size, samples)
-        self.loss_curve_: list[float] = []
-        best, since = np.inf, 0
-        for epoch in range(self.max_iter):
-            order = random.permutation(samples)
-            batches = [order[start : start + size] for start in range(0, samples, size)]
-            loss = sum(step(batch) * len(batch) for batch in batches) / samples
-            self.loss_curve_.append(loss)
-            self.n_iter_ = epoch + 1
-            since = 0 if loss < best - self.tol else since + 1
-            best = min(best, loss)
-            if loss == 0 or since >= self.n_iter_no_change:
-                return
-        warnings.warn(
-            f"{type(self).__name__}: not converged: the loss still falls after {self.max_iter} epochs; raise max_iter or tol",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
-
-    def _check_parameters(self) -> None:
-        for name in ("batch_size", "max_iter", "n_iter_no_change"):
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < 1:
-                raise ValueError(f"{type(self).__name__}: {name} out of range: {value!r}; must be an integer of at least 1")
-
-
-class _Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
-    """Classes of any kind, by their number inside."""
-
-    def _read(self, X: Any, y: Any) -> tuple[Array, Array]:
-        X, y = validate_data(self, X, y, dtype=_floats)
-        check_classification_targets(y)
-        self.classes_, labels = np.unique(y, return_inverse=True)
-        return X, labels
-
-
-class _Network(_Estimator):
+class Network(Estimator):
     """Trained with Adam on mini-batches; what is minimised is the mean loss + alpha / 2 |weights|^2, biases left out."""
 
     activation: str
@@ -130,13 +65,13 @@ class _Network(_Estimator):
 
     def _output(self, X: Any) -> Array:
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=_floats, reset=False)
+        X = validate_data(self, X, dtype=FLOATS, reset=False)
         weight = next(self.network_.parameters())
         with pe.no_grad():
             return np.asarray(self.network_(pe.astype(pe.asarray(X), weight.dtype)))
 
 
-class MLPClassifier(_Classifier, _Network):
+class MLPClassifier(Classifier, Network):
     """A multi-layer perceptron that classifies: ``p = softmax(W_L h(... h(W_1 x + b_1) ...) + b_L)``, trained on cross-entropy.
 
     ``hidden_layer_sizes``: units of each hidden layer; ``activation``: 'identity', 'logistic', 'tanh' or 'relu'; ``alpha``: the weight of
@@ -230,7 +165,7 @@ class SoftmaxRegression(MLPClassifier):
         return self.network_[0]
 
 
-class MLPRegressor(RegressorMixin, _Network):  # type: ignore[misc]
+class MLPRegressor(RegressorMixin, Network):  # type: ignore[misc]
     """A multi-layer perceptron for numbers: ``y = W_L h(... h(W_1 x + b_1) ...) + b_L``, trained on the mean squared error.
 
     Parameters as of :class:`MLPClassifier`; y may have several columns.
@@ -267,7 +202,7 @@ class MLPRegressor(RegressorMixin, _Network):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any) -> Self:
         """Learns from X (samples, features) and y (samples,) or (samples, outputs)."""
-        X, y = validate_data(self, X, y, dtype=_floats, multi_output=True, y_numeric=True)
+        X, y = validate_data(self, X, y, dtype=FLOATS, multi_output=True, y_numeric=True)
         targets = np.asarray(y, X.dtype).reshape(len(X), -1)
         self._one_output = np.ndim(y) == 1
         self._learn(X, targets, targets.shape[1], F.mse_loss)
@@ -277,63 +212,3 @@ class MLPRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         """The numbers expected, in the shape y had."""
         output = self._output(X)
         return output[:, 0] if self._one_output else output
-
-
-class Perceptron(_Classifier):
-    """Rosenblatt's perceptron: where ``sign(w x + b)`` is wrong, ``w <- w + eta0 t x`` and ``b <- b + eta0 t``, t the class as 1 or -1.
-
-    Several classes are told apart one against all others. A batch of more than one sample adds up the corrections of its mistakes. Training
-    ends with the first epoch without a mistake, after ``max_iter`` epochs, or when the mistakes have not become fewer for
-    ``n_iter_no_change``. Source: F. Rosenblatt, "The perceptron", Psychological Review 65(6), 1958.
-
-    Fitted: ``classes_``, ``coef_``, ``intercept_``, ``loss_curve_`` (the share of mistakes by epoch), ``n_iter_``, ``n_features_in_``.
-    """
-
-    def __init__(
-        self,
-        *,
-        eta0: float = 1.0,
-        batch_size: int = 1,
-        max_iter: int = 1000,
-        tol: float = 1e-3,
-        n_iter_no_change: int = 5,
-        random_state: Any = None,
-    ) -> None:
-        self.eta0 = eta0
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.random_state = random_state
-
-    def fit(self, X: Any, y: Any) -> Self:
-        """Learns from X (samples, features) and the class of each sample."""
-        X, labels = self._read(X, y)
-        self._check_parameters()
-        one_against_all = labels[:, None] == np.arange(len(self.classes_))
-        targets = np.where(one_against_all[:, 1:] if len(self.classes_) == 2 else one_against_all, 1, -1).astype(X.dtype)
-        w, b = pe.zeros((targets.shape[1], X.shape[1]), X.dtype.name), pe.zeros(targets.shape[1], X.dtype.name)
-
-        def step(batch: Array) -> float:
-            x, t = pe.asarray(X[batch]), pe.asarray(targets[batch])
-            wrong = t * (x @ w.mT + b) <= 0  # on the line is wrong, too: so the first sample of all is
-            correction = pe.where(wrong, self.eta0 * t, 0.0)
-            w[...] = w + correction.mT @ x
-            b[...] = b + correction.sum(axis=0)
-            return float(pe.any(wrong, axis=1).astype(pe.float32).mean().item())
-
-        self._train(step, len(X), check_random_state(self.random_state))
-        self.coef_, self.intercept_ = np.asarray(w), np.asarray(b)
-        return self
-
-    def decision_function(self, X: Any) -> Array:
-        """``w x + b`` for each class, (samples, classes); of two classes the second's alone, (samples,)."""
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=_floats, reset=False)
-        scores = X @ self.coef_.T + self.intercept_
-        return np.asarray(scores[:, 0] if len(self.classes_) == 2 else scores)
-
-    def predict(self, X: Any) -> Array:
-        """The class with the highest score."""
-        scores = self.decision_function(X)
-        return np.asarray(self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)])
