@@ -12,7 +12,7 @@ from typing import Any
 
 from pyengine import _engine, creation, dtypes, ops
 from pyengine.autograd import OUTPUT, kept, record
-from pyengine.ops.complex import conj, holomorphic, is_complex, real
+from pyengine.ops.complex import by_parts, conj, holomorphic, is_complex, real
 from pyengine.tensor import Tensor, as_tensor, coerce
 
 __all__ = [
@@ -236,5 +236,8 @@ def trunc(x: Any, /) -> Tensor:
 
 
 def round(x: Any, /) -> Tensor:
-    """The nearest integer, ties to even, in x's dtype. Gradient: 0. TypeError for booleans."""
+    """The nearest integer, ties to even, in x's dtype; of complex numbers that of each part. Gradient: 0. TypeError for booleans."""
+    x = as_tensor(x)
+    if is_complex(x):
+        return by_parts(round, x)
     return of_input("round", x, zero_gradient)
