@@ -11,6 +11,7 @@ from pyengine.ops.einsum import *
 from pyengine.ops.elementwise import *
 from pyengine.ops.functions import *
 from pyengine.ops.gather import *
+from pyengine.ops.in_place import *
 from pyengine.ops.index import *
 from pyengine.ops.linalg import *
 from pyengine.ops.norm import *

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from pyengine import _engine, creation, dtypes, ops
-from pyengine.autograd import is_grad_enabled, record
+from pyengine.autograd import record
+from pyengine.ops.in_place import check_writable, rebind
 from pyengine.tensor import Tensor, as_tensor, coerce
 
-__all__ = ["getitem", "in_place", "setitem"]
+__all__ = ["getitem", "setitem"]
 
 
 def getitem(x: Tensor, key: Any, /) -> Tensor:
@@ -41,54 +42,36 @@ def setitem(x: Tensor, key: Any, value: Any, /) -> None:
     """``x[key] = value``, broadcast and converted. Gradient: g at the key goes to value, the rest to what x was before."""
     value = coerce(x, value)[1]
     selection = _Selection(x, key)
-    _check_writable("setitem", x, value)
-    ops.broadcast_to(value.detach(), selection.result_shape(x._array))  # raises before anything is changed
-    result = record("setitem", x._array, (x, value), (partial(_rest_vjp, selection), partial(_gather, selection)))
-    selection.write(x._array, value._array, accumulate=False)
-    _rebind(x, result)
+    check_writable("setitem", x, value)
+    shape = selection.result_shape(x._array)
+    extra = value.ndim - len(shape)
+    if extra > 0 and value.shape[:extra] == (1,) * extra:  # as NumPy has it
+        value = ops.reshape(value, value.shape[extra:])
+    _engine.broadcast_to(value._array, shape)  # raises before anything is changed
+    stands = selection.shows(x._array, value._array)
+    if stands and value._version == x._array.version == x._version + 1:
+        x._version += 1  # nothing but value was changed in x's memory since: the last step of x[key] op= other
+    result = record("setitem", x._array, (x, value), (partial(_rest_vjp, selection), partial(_value_vjp, selection)))
+    if not stands:
+        selection.write(x._array, value._array, accumulate=False)
+    rebind(x, result)
+
+
+def _value_vjp(selection: _Selection, g: Tensor) -> Tensor:
+    """g at the elements written; where one was written twice, to the value that stands there."""
+    if not selection.indices:
+        return _gather(selection, g)
+    shape = selection.result_shape(g._array)
+    numbers = ops.reshape(creation.arange(math.prod(shape)), shape)
+    last = creation.zeros(selection.shape, dtypes.int64)._array
+    selection.write(last, numbers._array, accumulate=False)
+    return ops.where(ops.equal(Tensor(selection.read(last)), numbers), _gather(selection, g), 0.0)
 
 
 def _rest_vjp(selection: _Selection, g: Tensor) -> Tensor:
     mask = creation.ones(selection.shape, g.dtype)
     selection.write(mask._array, creation.zeros((), g.dtype)._array, accumulate=False)
     return ops.multiply(g, mask)
-
-
-def in_place(op: Callable[[Any, Any], Tensor], x: Tensor, other: Any, /) -> Tensor:
-    """``x op= other``: x keeps its memory, shape and dtype, and its version counter goes up."""
-    name = f"in-place {op.__name__}"
-    other = as_tensor(other) if not isinstance(other, bool | int | float) else other
-    if isinstance(other, Tensor):
-        _check_writable(name, x, other)
-    else:
-        _check_writable(name, x, x)
-    result = op(x, other)
-    if result.shape != x.shape:
-        raise ValueError(f"{name}: result does not fit: {result.shape} into {x.shape}; the shape cannot change in place")
-    if "bifc".index(result.dtype.kind.replace("u", "i")) > "bifc".index(x.dtype.kind.replace("u", "i")):
-        raise TypeError(f"{name}: result does not fit: {result.dtype} into {x.dtype}; the kind of dtype cannot rise in place")
-    _engine.assign(x._array, result._array)
-    _rebind(x, ops.astype(result, x.dtype))
-    return x
-
-
-def _check_writable(op: str, x: Tensor, other: Tensor) -> None:
-    if x._array.readonly:
-        raise ValueError(f"{op}: read-only memory: shape {x.shape}; change a copy")
-    if not is_grad_enabled():
-        return
-    if x._requires_grad and x._node is None:
-        raise RuntimeError(f"{op}: a leaf that requires a gradient: shape {x.shape}; change it inside no_grad(), or change a copy")
-    if other._requires_grad and not dtypes.is_inexact(x.dtype):
-        raise TypeError(f"{op}: a gradient cannot pass: {other.dtype} into {x.dtype}; only floats have gradients")
-
-
-def _rebind(x: Tensor, result: Tensor) -> None:
-    """x takes over the result's place on the tape: its memory holds that value now."""
-    if result._node is None:
-        return
-    x._node, x._index, x._requires_grad = result._node, result._index, True
-    x._version = x._array.version
 
 
 class _Selection:
@@ -134,17 +117,22 @@ class _Selection:
         self.layout.append(axis)
 
     def _integer(self, axis: int, item: Any) -> None:
+        self.starts[axis], self.sizes[axis] = self._in_range(axis, item), 1
+
+    def _in_range(self, axis: int, item: Any) -> int:
         index, size = int(item), self.shape[axis]
         if not -size <= index < size:
             raise IndexError(f"getitem: index out of range: {index} on axis {axis} of size {size}; must be in [{-size}, {size})")
-        self.starts[axis], self.sizes[axis] = index % size, 1
+        return index % size
 
     def _arrays(self, axis: int, item: Any) -> int:
         """Adds the index arrays of one item; returns how many axes of the array it uses up."""
+        if not _is_array(item):
+            item = self._in_range(axis, item)
         index = (
             item
             if isinstance(item, Tensor)
-            else as_tensor(np.asarray(item, dtype=np.int64 if isinstance(item, list) and not item else None))
+            else as_tensor(np.asarray(item, dtype=np.int64 if isinstance(item, list) and np.size(item) == 0 else None))
         )
         if dtypes.is_floating(index.dtype):
             raise IndexError(f"getitem: not integers or booleans: index array of {index.dtype}; only these can select")
@@ -185,6 +173,13 @@ class _Selection:
             inverse[axis] = i
         value = _engine.astype(_engine.permute_dims(_engine.broadcast_to(value, shape), inverse), array.dtype)
         _engine.index_put(view, self._index_arrays(), self._index_axes(), value, accumulate)
+
+    def shows(self, array: _engine.Array, value: _engine.Array) -> bool:
+        """Whether value is the very elements of the array that are selected, by a key without index arrays."""
+        if self.indices or not value.shares_storage(array):
+            return False
+        view = self._view(array)
+        return (view.address, view.shape, view.strides, view.dtype) == (value.address, value.shape, value.strides, value.dtype)
 
     def result_shape(self, array: _engine.Array) -> tuple[int, ...]:
         view = self._view(array)

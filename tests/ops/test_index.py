@@ -17,8 +17,8 @@ shapes = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
 
 
 @st.composite
-def keys(draw: st.DrawFn, shape: tuple[int, ...]) -> Any:
-    """A key with any mix of integers, slices, new axes, an ellipsis, integer arrays and boolean masks."""
+def keys(draw: st.DrawFn, shape: tuple[int, ...], outside: int = 0) -> Any:
+    """A key with any mix of integers, up to ``outside`` beyond the axis, slices, new axes, an ellipsis, integer arrays and masks."""
     items: list[Any] = []
     index_shape = draw(hnp.array_shapes(min_dims=0, max_dims=2, min_side=1, max_side=3))
     axis = 0
@@ -29,8 +29,8 @@ def keys(draw: st.DrawFn, shape: tuple[int, ...]) -> Any:
             items.append(None)
         elif kind == "stop":
             break
-        elif kind == "integer" and size:
-            items.append(draw(st.integers(-size, size - 1)))
+        elif kind == "integer" and size + outside:
+            items.append(draw(st.integers(-size - outside, size + outside - 1)))
             axis += 1
         elif kind == "array" and size:
             shape_here = tuple(draw(st.sampled_from([1, n])) for n in index_shape)
@@ -70,8 +70,13 @@ def ours(key: Any) -> Any:
 @given(st.data())
 def test_getitem_reads_what_numpy_reads(data: st.DataObject) -> None:
     x = values(data.draw(shapes))
-    key = data.draw(keys(x.shape))
-    expected = numpy_result(x, key)
+    key = data.draw(keys(x.shape, outside=1))
+    try:
+        expected = np.asarray(x[key])
+    except IndexError:
+        with pytest.raises(IndexError):
+            pe.asarray(x)[key]
+        return
     for k in (key, ours(key)):
         result = pe.asarray(x)[k]
         assert result.shape == expected.shape
@@ -97,7 +102,7 @@ def test_setitem_writes_what_numpy_writes(data: st.DataObject) -> None:
         value = np.asarray(-5.0)
     # A position written twice keeps one of its values; which one is the same rule as NumPy's: the last.
     expected[key] = value
-    x[ours(key)] = value
+    x[ours(key)] = value.reshape((1,) * data.draw(st.integers(0, 2)) + value.shape)  # axes of size 1 in front do not count
     np.testing.assert_array_equal(x.numpy(), expected)
 
 
@@ -112,6 +117,44 @@ def test_getitem_gradient_counts_how_often_an_element_was_read(data: st.DataObje
     (t[ours(key)] * pe.asarray(weights)).sum().backward()
     assert t.grad is not None
     np.testing.assert_array_equal(t.grad.numpy(), expected)
+
+
+@given(st.data(), st.sampled_from(["=", "+=", "-="]), st.booleans())
+def test_setitem_gradients_are_the_adjoint_of_writing(data: st.DataObject, how: str, from_leaf: bool) -> None:
+    """Writing is linear in what was there and in what is written, so <g, write(x, v)> = <dx, x> + <dv, v>, to the last bit of integers."""
+    x = values(data.draw(shapes))
+    key = data.draw(keys(x.shape))
+    v = -values(numpy_result(x, key).shape)
+
+    def write(y: Any, key: Any, v: Any) -> None:
+        if how == "=":
+            y[key] = v
+        elif how == "+=":
+            y[key] += v
+        else:
+            y[key] -= v
+
+    written = x.copy()
+    write(written, key, v)
+    before, value = pe.asarray(x, requires_grad=from_leaf), pe.asarray(v, requires_grad=True)
+    y = before * 1.0
+    write(y, ours(key), value)
+    np.testing.assert_array_equal(y.detach().numpy(), written)
+    if not y.requires_grad:
+        assert v.size == 0
+        return
+    g = values(x.shape)[..., ::-1] if x.ndim else np.asarray(3.0)
+    (y * pe.asarray(g)).sum().backward()
+    dx, dv = (0.0 if t.grad is None else t.grad.numpy() for t in (before, value))
+    kept = (np.asarray(dx) * x).sum() if from_leaf else (g * (written - _only(write, x, key, v))).sum()
+    assert kept + (np.asarray(dv) * v).sum() == (g * written).sum()
+
+
+def _only(write: Any, x: Any, key: Any, v: Any) -> Any:
+    """What v alone brings into the result: it is written into zeros."""
+    zeros = np.zeros_like(x)
+    write(zeros, key, v)
+    return zeros
 
 
 def test_getitem_gradients_to_second_order() -> None:
