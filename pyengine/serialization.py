@@ -123,7 +123,7 @@ def _checked_metadata(metadata: dict[str, str] | None) -> dict[str, str]:
 
 def _bytes_of(tensor: Tensor) -> memoryview:
     bits = _engine.to_numpy(tensor.to("cpu")._array, np.dtype(f"u{tensor.itemsize}"))
-    return memoryview(bits.astype(bits.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+    return memoryview(np.ascontiguousarray(bits, bits.dtype.newbyteorder("<")).reshape(-1).view(np.uint8))  # type: ignore[arg-type]
 
 
 # Loading ----------------------------------------------------------------------------------------------------------------------------

@@ -70,8 +70,13 @@ def test_every_dtype_and_shape_comes_back_to_the_bit(tmp_path: Path, dtype: Any,
 
 def test_strided_tensors_are_written_in_order(tmp_path: Path) -> None:
     x = random_tensor(pe.float32, (4, 6))
-    pe.save({"transposed": x.mT, "sliced": x[::2, ::-1], "broadcast": pe.broadcast_to(x[0], (3, 6))}, tmp_path / "x")
-    for name, wanted in {"transposed": x.numpy().T, "sliced": x.numpy()[::2, ::-1], "broadcast": np.stack([x.numpy()[0]] * 3)}.items():
+    pe.save({"vector": x[0, ::-2], "transposed": x.mT, "sliced": x[::2, ::-1], "broadcast": pe.broadcast_to(x[0], (3, 6))}, tmp_path / "x")
+    for name, wanted in {
+        "vector": x.numpy()[0, ::-2],
+        "transposed": x.numpy().T,
+        "sliced": x.numpy()[::2, ::-1],
+        "broadcast": np.stack([x.numpy()[0]] * 3),
+    }.items():
         np.testing.assert_array_equal(pe.load(tmp_path / "x")[name].numpy().view(np.uint32), np.ascontiguousarray(wanted).view(np.uint32))
 
 
