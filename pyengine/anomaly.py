@@ -48,7 +48,10 @@ class Source(NamedTuple):
 
 @contextmanager
 def detect_anomaly(enabled: bool = True) -> Iterator[None]:
-    """Inside, every op's result and every gradient is checked; the first NaN or Inf raises :class:`AnomalyError`. Slow: for debugging."""
+    """Inside, every op's result and every gradient is checked; the first NaN or Inf raises :class:`AnomalyError`. Slow: for debugging.
+
+    A -Inf that an op was given and hands on is no fault: masks are made of them.
+    """
     before = _state.enabled
     _state.enabled = enabled
     try:
@@ -101,8 +104,10 @@ def check_forward(op: str, arrays: Sequence[_engine.Array], inputs: Sequence[Ten
     for array in arrays:
         fault = _fault(array)
         if fault:
-            came_in = any(_fault(t._array) for t in inputs)
-            what = f"{fault} passed on by" if came_in else f"{fault} made by"
+            came_in = {_fault(t._array) for t in inputs}
+            if fault == "-Inf" and fault in came_in:
+                continue
+            what = f"{fault} passed on by" if fault in came_in else f"{fault} made by"
             raise AnomalyError(_message(f"{op}: {what} the forward pass: output {array.shape}", source()))
 
 
@@ -117,7 +122,10 @@ def _fault(array: _engine.Array) -> str:
     if array.dtype.kind not in "fc" or array.size == 0:
         return ""
     values = interop.to_numpy(_tensor.Tensor(array))
-    return "NaN" if np.isnan(values).any() else "Inf" if np.isinf(values).any() else ""
+    if np.isnan(values).any():
+        return "NaN"
+    infinite = values[np.isinf(values)]
+    return "" if infinite.size == 0 else "-Inf" if (infinite == -np.inf).all() else "Inf"
 
 
 def _message(what: str, where: Source | None) -> str:

@@ -39,6 +39,7 @@ Hook = Callable[["Tensor"], "Tensor | None"]
 Vjps = Sequence[Callable[..., Any] | None] | Callable[..., Any]
 
 _state = _State()
+_accumulating = threading.Lock()  # threads may share leaves: none may lose what another adds
 _sequence = itertools.count()
 
 
@@ -187,7 +188,8 @@ def pull_back(
         while (item := pending.pop()) is not None:
             node, node_grads = item
             for index, hook in node.hooks:
-                node_grads[index] = _run_hook(hook, node_grads[index])
+                node_grad = node_grads[index]
+                node_grads[index] = None if node_grad is None else _run_hook(hook, node_grad)
             pending.capture(node, node_grads)
             if not pending.leads_to_wanted(node):
                 continue
@@ -213,11 +215,15 @@ def _fit(g: Tensor, parent: Parent) -> Tensor:
     return g if g.dtype is parent.dtype else ops.astype(g, parent.dtype)
 
 
-def _run_hook(hook: Hook, g: Tensor | None) -> Tensor | None:
-    if g is None:
-        return None
+def _run_hook(hook: Hook, g: Tensor) -> Tensor:
     changed = hook(g)
-    return g if changed is None else changed
+    if changed is None:
+        return g
+    if not isinstance(changed, _tensor.Tensor):
+        raise TypeError(f"backward: a hook returned no Tensor: {type(changed).__name__}; must be None, or what takes the gradient's place")
+    if changed.shape != g.shape:
+        raise ValueError(f"backward: a hook returned another shape: {changed.shape} for a gradient {g.shape}; they must be equal")
+    return changed
 
 
 class _Pending:
@@ -263,11 +269,11 @@ class _Pending:
     def finish(self, create_graph: bool) -> list[Tensor | None]:
         for leaf, g in list(self._leaves.values()):
             for _, hook in leaf._hooks or ():
-                changed = hook(g)
-                g = g if changed is None else changed
+                g = _run_hook(hook, g)
             self._leaves[id(leaf)] = (leaf, g)
         if self._wanted is None:
-            _accumulate(list(self._leaves.values()), create_graph)
+            with _accumulating:
+                _accumulate(list(self._leaves.values()), create_graph)
             return []
         return [self._leaves[id(t)][1] if id(t) in self._leaves else self._captured.get(_key(t)) for t in self._wanted]
 
@@ -343,6 +349,7 @@ def _seed(op: str, output: Tensor, gradient: Tensor | None) -> Tensor:
         if output.size != 1:
             raise RuntimeError(f"{op}: not a scalar: shape {output.shape}; reduce it (.sum(), .mean()), or pass the gradient to start from")
         return creation.ones(output.shape, output.dtype)
+    gradient = _tensor.as_tensor(gradient)
     if gradient.shape != output.shape:
         raise ValueError(f"{op}: gradient shape differs: {gradient.shape} for an output {output.shape}; they must be equal")
     return ops.astype(gradient, output.dtype, copy=True)  # a leaf may keep it as its .grad
@@ -417,8 +424,11 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     along = [_tensor.as_tensor(t) for t in tangents]
     with _transform() as nested:
         inputs = _watch(primals)
+        for x, t in zip(inputs, along, strict=True):
+            if x.shape != t.shape:
+                raise ValueError(f"jvp: tangent shape differs: {t.shape} for a primal {x.shape}; they must be equal")
         output = f(*inputs)
-        outs = list(output) if isinstance(output, tuple | list) else [output]
+        outs = [_tensor.as_tensor(o) for o in (output if isinstance(output, tuple | list) else [output])]
         probes = [creation.zeros_like(o).requires_grad_() for o in outs]
         live = [(o, p) for o, p in zip(outs, probes, strict=True) if o._requires_grad]
         pulled = pull_back([o for o, _ in live], [p for _, p in live], inputs, create_graph=True)
@@ -434,13 +444,13 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) ->
 
     def wrapped(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         if any(not -len(args) <= n < len(args) for n in numbers):
-            raise ValueError(f"grad: no such argument: argnums {numbers} of {len(args)} positional arguments")
+            raise ValueError(f"grad: no such argument: argnums {numbers} of {len(args)} positional arguments; each must name one of them")
         with _transform() as nested:
             inputs = _watch([args[n] for n in numbers])
             full = list(args)
             for n, x in zip(numbers, inputs, strict=True):
                 full[n] = x
-            value = f(*full, **kwargs)
+            value = _tensor.as_tensor(f(*full, **kwargs))
             nested = nested or any(isinstance(args[n], _tensor.Tensor) and args[n]._requires_grad for n in numbers)
             found = pull_back([value], [_seed("grad", value, None)], inputs, create_graph=nested)
         results = tuple(creation.zeros_like(x) if g is None else g for x, g in zip(inputs, found, strict=True))
@@ -473,21 +483,32 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         with no_grad(), _capture() as captured:
             output = f(*args, **kwargs)
         several = isinstance(output, tuple | list)
+        outputs = _checked_outputs(tuple(output) if several else (output,))
+        captured.update((id(out), out) for out in outputs if out._requires_grad)  # handed through, by no op
         inputs = list(captured.values())
 
         def pull(g: Any, *_: Any) -> tuple[Tensor | None, ...]:
             create_graph = _state.grad_enabled
             with ops.random.default_generator.at(random_state), enable_grad():
                 again = f(*args, **kwargs)
-            pairs = zip(again, g, strict=True) if several else [(again, g)]
+            pairs = zip(again if several else (again,), g if isinstance(g, tuple) else (g,), strict=True)
             live = [(out, seed) for out, seed in pairs if out._requires_grad]
             return tuple(pull_back([out for out, _ in live], [seed for _, seed in live], inputs, stop=True, create_graph=create_graph))
 
-        arrays = tuple(out._array for out in output) if several else output._array
-        recorded = record("checkpoint", arrays, inputs, pull, saved=tuple(inputs))
-        return type(output)(recorded) if several else recorded
+        recorded = record("checkpoint", tuple(out._array for out in outputs), inputs, pull, saved=tuple(inputs))
+        results = [out if dtypes.is_inexact(out.dtype) else out.detach() for out in recorded]
+        return type(output)(results) if several else results[0]
 
     return wrapped
+
+
+def _checked_outputs(outputs: tuple[Any, ...]) -> tuple[Tensor, ...]:
+    for out in outputs:
+        if not isinstance(out, _tensor.Tensor):
+            raise TypeError(
+                f"checkpoint: not a Tensor: the function returned {type(out).__name__}; must be a Tensor, or a tuple or list of them"
+            )
+    return outputs
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from typing import Any
 
@@ -92,6 +93,8 @@ def test_jvp_of_several_inputs_and_outputs() -> None:
     f = lambda a, b: (a * b, a + 2.0 * b)  # noqa: E731
     (p, s), (dp, ds) = pe.jvp(f, (leaf(3.0), leaf(4.0)), (leaf(1.0), leaf(10.0)))
     assert (p.item(), s.item(), dp.item(), ds.item()) == (12.0, 11.0, 34.0, 21.0)
+    with pytest.raises(ValueError, match=r"jvp: tangent shape differs: \(2,\) for a primal \(1,\)"):
+        pe.jvp(lambda a: a * 2.0, (leaf(3.0),), (leaf(1.0, 2.0),))
 
 
 def test_forward_over_reverse_is_a_hessian_vector_product() -> None:
@@ -129,6 +132,36 @@ def test_hooks_see_and_replace_gradients() -> None:
     x.grad = None
     (x * 3.0).sum().backward()
     assert x.grad.tolist() == [3.0]
+
+
+@pytest.mark.parametrize("on_leaf", [False, True])
+def test_what_a_hook_returns_must_fit(on_leaf: bool) -> None:
+    for returned, error, message in (
+        (pe.ones(5), ValueError, r"backward: a hook returned another shape: \(5,\) for a gradient \(1,\)"),
+        (5, TypeError, "backward: a hook returned no Tensor: int"),
+    ):
+        x = leaf(2.0)
+        y = x * 3.0
+        (x if on_leaf else y).register_hook(lambda g, r=returned: r)
+        with pytest.raises(error, match=message):
+            y.sum().backward()
+        assert x.grad is None
+
+
+def test_threads_that_share_a_leaf_lose_no_gradient() -> None:
+    x = pe.ones(20_000, requires_grad=True)
+
+    def work() -> None:
+        for _ in range(100):
+            (x * 2.0).sum().backward()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert x.grad is not None
+    np.testing.assert_array_equal(x.grad.numpy(), 800.0)
 
 
 def test_gradients_of_intermediate_values() -> None:
@@ -219,9 +252,16 @@ def test_leaves_that_require_gradients_are_not_changed_in_place() -> None:
         x += 1.0
     with pytest.raises(RuntimeError, match=r"setitem: a leaf that requires a gradient"):
         x[0] = 1.0
+    for view in (x[:1], x.reshape(1, 1)[0], pe.flip(x)):
+        with pytest.raises(RuntimeError, match=r"in-place add: a leaf that requires a gradient"):
+            view += 1.0
+    with pytest.raises(RuntimeError, match=r"in-place add: a leaf that requires a gradient"):
+        x[0] += 1.0
+    assert x.tolist() == [1.0]
     with pe.no_grad():
         x += 1.0
-        x[0] = 9.0
+        x[0] += 1.0
+        x[0] *= 3.0
     assert x.tolist() == [9.0]
 
 
@@ -276,6 +316,18 @@ def test_checkpoint_gives_the_same_gradients_from_less_memory() -> None:
     check_gradients(lambda a, b: pe.checkpoint(lambda v: pe.tanh(v * b) ** 2)(a * a), np.array([0.3, 0.7]), np.array([1.0, 2.0]))
 
 
+def test_checkpoint_returns_what_the_function_returns() -> None:
+    x = leaf(1.0, 2.0)
+    (single,) = pe.checkpoint(lambda v: (v * 2.0,))(x)
+    (listed,) = pe.checkpoint(lambda v: [v[:1] * 2.0])(x)
+    handed, place, doubled = pe.checkpoint(lambda v: (v, pe.argmax(v), v * 2.0))(x)
+    assert not place.requires_grad
+    (single.sum() + listed.sum() + handed.sum() + doubled.sum() + pe.checkpoint(lambda v: v)(x).sum()).backward()
+    assert x.grad.tolist() == [8.0, 6.0]
+    with pytest.raises(TypeError, match="checkpoint: not a Tensor: the function returned NoneType"):
+        pe.checkpoint(lambda v: (v, None))(x)
+
+
 def test_checkpoint_repeats_random_draws() -> None:
     x = pe.ones(1000, requires_grad=True)
     pe.manual_seed(5)
@@ -308,6 +360,18 @@ def test_anomaly_names_op_line_and_what() -> None:
             z.backward()
         with pytest.raises(pe.AnomalyError, match="recorded before detect_anomaly"):
             y.sum().backward()
+
+
+def test_anomaly_lets_masks_of_minus_inf_pass() -> None:
+    x = pe.asarray([0.5, 1.0, 2.0], requires_grad=True)
+    with pe.detect_anomaly():
+        y = pe.zeros(3)
+        y[1] = -pe.inf
+        pe.sum(pe.softmax(pe.where(pe.asarray([True, False, True]), x, -pe.inf) + y)).backward()
+        with pytest.raises(pe.AnomalyError, match="log: -Inf made by"):
+            pe.log(x - x)
+        with pytest.raises(pe.AnomalyError, match="add: Inf passed on by"):
+            pe.add(x, pe.inf)
 
 
 def test_anomaly_names_the_layer() -> None:
