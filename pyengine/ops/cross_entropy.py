@@ -75,10 +75,11 @@ def softmax_cross_entropy(
 
 def _pull_logits(g: Tensor, options: _Options, logits: Tensor, target: Tensor, weight: Tensor | None, logsumexp: Tensor) -> Tensor:
     if is_grad_enabled():
+        logits, g = _silenced(options, logits, target, logits), _silenced(options, logits, target, _by_row(g, logits))
         weighted = _smoothed(g.dtype, options, logits, target) * _class_weights(g.dtype, logits, weight)
         probabilities = ops.softmax(ops.astype(logits, g.dtype), axis=_class_axis(logits))
         total = ops.sum(weighted, axis=_class_axis(logits), keepdims=True)
-        return _by_row(g, logits) * (probabilities * total - weighted)
+        return g * (probabilities * total - weighted)
     arrays = (logits._array, target._array, None if weight is None else weight._array)
     return Tensor(_engine.softmax_cross_entropy_backward(g._array, logsumexp._array, *arrays, *options))
 
@@ -91,7 +92,7 @@ def _pull_target(g: Tensor, options: _Options, logits: Tensor, target: Tensor, w
 def _pull_weight(g: Tensor, options: _Options, logits: Tensor, target: Tensor, weight: Tensor | None, logsumexp: Tensor) -> Tensor:
     share = _smoothed(g.dtype, options, logits, target)
     # A class without a share has no part in the loss, however unlikely it is: not 0 * inf.
-    each = ops.where(ops.equal(share, 0.0), 0.0, share * _surprise(g.dtype, logits)) * _by_row(g, logits)
+    each = ops.where(ops.equal(share, 0.0), 0.0, share * _surprise(g.dtype, logits) * _by_row(g, logits))
     return ops.sum(each, axis=tuple(axis for axis in range(logits.ndim) if axis != _class_axis(logits)))
 
 
@@ -115,6 +116,13 @@ def _class_weights(dtype: dtypes.DType, logits: Tensor, weight: Tensor | None) -
 def _surprise(dtype: dtypes.DType, logits: Tensor) -> Tensor:
     """-log softmax(x)."""
     return -ops.log_softmax(ops.astype(logits, dtype), axis=_class_axis(logits))
+
+
+def _silenced(options: _Options, logits: Tensor, target: Tensor, x: Tensor) -> Tensor:
+    """x, 0 in ignored rows, whatever it holds there."""
+    if dtypes.is_floating(target.dtype):
+        return x
+    return ops.where(ops.not_equal(ops.expand_dims(target, axis=_class_axis(logits)), options.ignore_index), x, 0.0)
 
 
 def _smoothed(dtype: dtypes.DType, options: _Options, logits: Tensor, target: Tensor) -> Tensor:

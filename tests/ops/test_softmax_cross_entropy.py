@@ -113,6 +113,9 @@ def test_all_rows_ignored() -> None:
     assert total.item() == 0
     total.backward()
     np.testing.assert_array_equal(numpy_of(x.grad), 0)
+    for create_graph in (False, True):
+        (gradient,) = pe.gradients(pe.cross_entropy(x, target), [x], create_graph=create_graph)
+        np.testing.assert_array_equal(numpy_of(gradient), 0)
 
 
 def test_an_ignored_row_is_silent_whatever_it_holds() -> None:
@@ -125,6 +128,11 @@ def test_an_ignored_row_is_silent_whatever_it_holds() -> None:
             t[0] = -1
             loss = pe.cross_entropy(x, pe.asarray(t), ignore_index=-1)
             assert loss.item() == pytest.approx(math.log(3), rel=1e-15)
+            (gradient,) = pe.gradients(loss, [x], create_graph=True)
+            (curvature,) = pe.gradients(pe.sum(gradient * gradient), [x])
+            assert not numpy_of(gradient)[0].any()
+            assert not numpy_of(curvature)[0].any()
+            loss = pe.cross_entropy(x, pe.asarray(t), ignore_index=-1)
             loss.backward()
             assert not numpy_of(x.grad)[0].any()
 
