@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from pyengine import _engine, dtypes, interop, ops
 from pyengine.dtypes import as_dtype
-from pyengine.tensor import Tensor, as_tensor
+from pyengine.tensor import Tensor, as_tensor, integers
 
 __all__ = [
     "arange",
@@ -58,14 +59,10 @@ def check_device(op: str, device: Any) -> None:
         raise ValueError(f"{op}: device not available: {device!r}; this build has 'cpu'")
 
 
-def _size_tuple(shape: int | Sequence[int]) -> tuple[int, ...]:
-    return (shape,) if isinstance(shape, int) else tuple(int(size) for size in shape)
-
-
 def empty(shape: int | Sequence[int], *, dtype: Any = None, device: str | None = None) -> Tensor:
     """Uninitialised elements; float32 by default."""
     check_device("empty", device)
-    return Tensor(_engine.empty(_size_tuple(shape), dtypes.float32 if dtype is None else as_dtype(dtype)))
+    return Tensor(_engine.empty(integers("empty", "shape", shape), dtypes.float32 if dtype is None else as_dtype(dtype)))
 
 
 def full(
@@ -74,7 +71,7 @@ def full(
     """Every element ``fill_value``; its dtype by default (Python floats: float32)."""
     check_device("full", device)
     value = asarray(fill_value, dtype=dtype)
-    result = Tensor(_engine.empty(_size_tuple(shape), value.dtype))
+    result = Tensor(_engine.empty(integers("full", "shape", shape), value.dtype))
     _engine.assign(result._array, value._array)
     return result.requires_grad_() if requires_grad else result
 
@@ -116,7 +113,7 @@ def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype
         raise ValueError("arange: step is 0; must be another number")
     if stop is None:
         start, stop = 0, start
-    integral = all(isinstance(value, int) for value in (start, stop, step))
+    integral = all(isinstance(value, Integral) for value in (start, stop, step))
     target = as_dtype(dtype) if dtype is not None else dtypes.int64 if integral else dtypes.float32
     counted = np.arange(start, stop, step, dtype=np.int64 if integral else np.float64)
     return ops.astype(asarray(counted), target)

@@ -99,7 +99,7 @@ def _numpy_name(dtype: Any) -> str:
         return ""
     try:
         return str(np.dtype(dtype).name)
-    except TypeError:
+    except (TypeError, ValueError):
         return ""
 
 

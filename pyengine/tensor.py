@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -453,6 +454,14 @@ def coerce(a: Any, b: Any) -> tuple[Tensor, Tensor]:
     if isinstance(b, Tensor):
         return _weak(a, b.dtype) if _is_scalar(a) else creation.asarray(a), b
     return creation.asarray(a), creation.asarray(b)
+
+
+def integers(op: str, name: str, value: Any) -> tuple[int, ...]:
+    """One integer, of Python, NumPy or a Tensor, or a sequence of them, as a tuple. TypeError for anything else."""
+    try:
+        return tuple(map(operator.index, (value,) if isinstance(value, int) or getattr(value, "ndim", 1) == 0 else value))
+    except (TypeError, ValueError):
+        raise TypeError(f"{op}: {name} is not of integers: {value!r}; must be an integer, or a sequence of them") from None
 
 
 def _is_scalar(value: Any) -> bool:

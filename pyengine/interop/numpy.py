@@ -76,7 +76,10 @@ def _has_memory(obj: Any) -> bool:
 
 def _gather(obj: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
     """NumPy's reading of nested sequences and buffers; where no dtype is asked for, Python floats become float32."""
-    array = np.asarray(_leaves_to_numpy(obj))
+    try:
+        array = np.asarray(_leaves_to_numpy(obj))
+    except ValueError as error:
+        raise ValueError(f"asarray: not an array: {error}; the sequences on one level must have one length") from None
     if dtype is not None or not isinstance(obj, list | tuple):
         return array
     if array.size == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Any, ClassVar
 
 from pyengine.creation import empty
@@ -61,7 +62,7 @@ class _Conv(Module):
         init_uniform([self.weight, self.bias], math.prod(self.weight.shape[1:]))
 
     def _sizes(self, setting: str, value: Any) -> tuple[Any, ...]:
-        sizes = (value,) * self._rank if isinstance(value, int) else tuple(value)
+        sizes = (value,) * self._rank if isinstance(value, Integral) else tuple(value)
         if len(sizes) != self._rank:
             raise ValueError(f"{type(self).__name__}: {setting} does not fit: {sizes}; one number, or {self._rank}")
         return sizes

@@ -9,7 +9,7 @@ from pyengine.creation import ones, zeros
 from pyengine.nn import functional as F
 from pyengine.nn.module import Module
 from pyengine.nn.parameter import Parameter
-from pyengine.tensor import Tensor
+from pyengine.tensor import Tensor, integers
 
 __all__ = ["GroupNorm", "LayerNorm", "RMSNorm"]
 
@@ -30,7 +30,7 @@ class LayerNorm(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape = integers("LayerNorm", "normalized_shape", normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         self.weight = Parameter(ones(self.normalized_shape, dtype, device=device)) if elementwise_affine else None
@@ -58,7 +58,7 @@ class RMSNorm(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape = integers("RMSNorm", "normalized_shape", normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         self.weight = Parameter(ones(self.normalized_shape, dtype, device=device)) if elementwise_affine else None

@@ -12,7 +12,7 @@ from pyengine import _engine, creation, ops
 from pyengine.autograd import record
 from pyengine.ops.complex import from_parts, imag, is_complex, real
 from pyengine.ops.shape import _axes, _normalize_axis
-from pyengine.tensor import Tensor, as_tensor
+from pyengine.tensor import Tensor, as_tensor, integers
 
 __all__ = ["diagonal", "matmul", "outer", "tensordot", "trace", "vecdot"]
 
@@ -87,13 +87,13 @@ def tensordot(x1: Any, x2: Any, /, *, axes: int | Sequence[int | Sequence[int]] 
     Dtypes, accuracy and gradient as of :func:`matmul`. ValueError if paired sizes differ.
     """
     a, b = as_tensor(x1), as_tensor(x2)
-    if isinstance(axes, int):
+    if not isinstance(axes, Sequence):
         if not 0 <= axes <= builtins.min(a.ndim, b.ndim):
             raise ValueError(
                 f"tensordot: too many axes: {axes} of a {a.shape}, b {b.shape}; must be in [0, {builtins.min(a.ndim, b.ndim)}]"
             )
         axes = (range(a.ndim - axes, a.ndim), range(axes))
-    of_a, of_b = (_axes("tensordot", of if isinstance(of, int) else tuple(of), x.ndim) for of, x in zip(axes, (a, b), strict=True))
+    of_a, of_b = (_axes("tensordot", integers("tensordot", "axes", of), x.ndim) for of, x in zip(axes, (a, b), strict=True))
     if [a.shape[i] for i in of_a] != [b.shape[i] for i in of_b]:
         raise ValueError(f"tensordot: paired sizes differ: a {a.shape} on axes {of_a}, b {b.shape} on axes {of_b}; they must be equal")
     rest_a, rest_b = (tuple(i for i in range(x.ndim) if i not in of) for x, of in ((a, of_a), (b, of_b)))

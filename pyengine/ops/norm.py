@@ -8,7 +8,7 @@ from typing import Any
 
 from pyengine import _engine, dtypes, ops
 from pyengine.autograd import is_grad_enabled, record
-from pyengine.tensor import Tensor, as_tensor
+from pyengine.tensor import Tensor, as_tensor, integers
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm", "rms_standardize", "standardize"]
 
@@ -21,7 +21,7 @@ def standardize(x: Any, /, axes: int | Axes, eps: float = 1e-5) -> Tensor:
     Shape and dtype of x, floating; statistics in float32 for 16-bit floats. The other axes must lie next to each other.
     Gradient: r (g - mean(g) - y mean(g y)), r = 1 / √(σ² + ε).
     """
-    return _standardize(as_tensor(x), (axes,) if isinstance(axes, int) else tuple(axes), eps)[0]
+    return _standardize(as_tensor(x), integers("standardize", "axes", axes), eps)[0]
 
 
 def _standardize(x: Tensor, axes: Axes, eps: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -46,7 +46,7 @@ def rms_standardize(x: Any, /, axes: int | Axes, eps: float = 1e-5) -> Tensor:
     Gradient: r (g - y mean(g y)), r = 1 / √(mean(x²) + ε).
     """
     x = as_tensor(x)
-    axes = (axes,) if isinstance(axes, int) else tuple(axes)
+    axes = integers("rms_standardize", "axes", axes)
     y, mean_square = _engine.rms_standardize(x._array, axes, eps)
     return record("rms_standardize", y, (x,), (partial(_pull_rms_standardize, axes, eps),), (x, Tensor(mean_square)))
 
@@ -205,7 +205,7 @@ def _channel_parameters(op: str, x: Tensor, **parameters: Any) -> tuple[Tensor |
 
 def _last_axes(op: str, x: Tensor, normalized_shape: int | Axes, **parameters: Any) -> tuple[Any, ...]:
     """The axes that ``normalized_shape`` names, and the parameters as Tensors."""
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    shape = integers(op, "normalized_shape", normalized_shape)
     if not shape or x.shape[-len(shape) :] != shape:
         raise ValueError(f"{op}: shapes differ: x {x.shape}, normalized_shape {shape}; the last axes of x must have that shape")
     _check_shapes(op, x, shape, parameters)

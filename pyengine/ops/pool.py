@@ -125,7 +125,7 @@ def _sliding_windows(
 
 
 def _adaptive_windows(op: str, size: Sequence[int], output_size: Size | Sequence[int | None]) -> _Windows:
-    wanted = (output_size,) * len(size) if isinstance(output_size, int) else tuple(output_size)
+    wanted = tuple(output_size) if isinstance(output_size, Sequence) else (output_size,) * len(size)
     outputs = tuple(n if out is None else out for n, out in zip(size, wanted, strict=False))
     if len(wanted) != len(size) or any(out < 1 for out in outputs) or 0 in size:
         raise ValueError(

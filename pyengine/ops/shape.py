@@ -6,11 +6,12 @@ import builtins
 import operator
 from collections.abc import Sequence
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 from pyengine import _engine, creation, dtypes, ops
 from pyengine.autograd import record
-from pyengine.tensor import Axis, Tensor, as_tensor
+from pyengine.tensor import Axis, Tensor, as_tensor, integers
 
 __all__ = [
     "astype",
@@ -49,7 +50,7 @@ def _normalize_axis(op: str, axis: int, ndim: int) -> int:
 
 
 def _axes(op: str, axis: Axis, ndim: int) -> tuple[int, ...]:
-    wanted = range(ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    wanted = range(ndim) if axis is None else (axis,) if isinstance(axis, int) else integers(op, "axis", axis)
     axes = tuple(_normalize_axis(op, a, ndim) for a in wanted)
     if len(set(axes)) != len(axes):
         raise ValueError(f"{op}: axis named twice: {axis}; every axis may occur once")
@@ -63,7 +64,7 @@ def reshape(x: Any, /, shape: int | Sequence[int], *, copy: bool | None = None) 
     Gradient: reshaped back. ValueError if the element counts differ.
     """
     x = as_tensor(x)
-    sizes = (shape,) if isinstance(shape, int) else tuple(operator.index(size) for size in shape)
+    sizes = integers("reshape", "shape", shape)
     array = _engine.reshape(x._array, sizes)
     shared = array.shares_storage(x._array)
     if copy is False and not shared:
@@ -94,8 +95,8 @@ def flatten(x: Any, /, start_axis: int = 0, end_axis: int = -1) -> Tensor:
 def permute_dims(x: Any, /, axes: Sequence[int]) -> Tensor:
     """Axis i of the result is axis ``axes[i]`` of x; a view. Gradient: the inverse permutation."""
     x = as_tensor(x)
-    array = _engine.permute_dims(x._array, tuple(axes))
-    return record("permute_dims", array, (x,), (partial(_permute_vjp, tuple(axes)),))
+    axes = integers("permute_dims", "axes", axes)
+    return record("permute_dims", _engine.permute_dims(x._array, axes), (x,), (partial(_permute_vjp, axes),))
 
 
 def _permute_vjp(axes: tuple[int, ...], g: Tensor) -> Tensor:
@@ -137,10 +138,11 @@ def moveaxis(x: Any, source: int | tuple[int, ...], destination: int | tuple[int
 def expand_dims(x: Any, /, axis: int | tuple[int, ...] = 0) -> Tensor:
     """New axes of size 1, at ``axis`` of the result; a view."""
     x = as_tensor(x)
-    count = 1 if isinstance(axis, int) else len(axis)
-    places = _axes("expand_dims", axis, x.ndim + count)
+    axes = integers("expand_dims", "axis", axis)
+    ndim = x.ndim + len(axes)
+    places = _axes("expand_dims", axes, ndim)
     old = iter(x.shape)
-    return reshape(x, tuple(1 if i in places else next(old) for i in range(x.ndim + count)))
+    return reshape(x, tuple(1 if i in places else next(old) for i in range(ndim)))
 
 
 def squeeze(x: Any, /, axis: Axis = None) -> Tensor:
@@ -156,7 +158,7 @@ def squeeze(x: Any, /, axis: Axis = None) -> Tensor:
 def broadcast_to(x: Any, /, shape: Sequence[int]) -> Tensor:
     """x stretched along axes of size 1 and new leading axes; a view with stride 0. Gradient: summed over them."""
     x = as_tensor(x)
-    return record("broadcast_to", _engine.broadcast_to(x._array, tuple(shape)), (x,), (_identity_vjp,))
+    return record("broadcast_to", _engine.broadcast_to(x._array, integers("broadcast_to", "shape", shape)), (x,), (_identity_vjp,))
 
 
 def _identity_vjp(g: Tensor) -> Tensor:
@@ -220,10 +222,12 @@ def split(x: Any, sizes: int | Sequence[int], /, *, axis: int = 0) -> tuple[Tens
     x = as_tensor(x)
     axis = _normalize_axis("split", axis, x.ndim)
     total = x.shape[axis]
-    if isinstance(sizes, int):
-        if sizes <= 0:
-            raise ValueError(f"split: size not positive: {sizes}; must be at least 1")
-        sizes = [builtins.min(sizes, total - start) for start in range(0, total, sizes)]
+    if isinstance(sizes, Integral):
+        (size,) = integers("split", "sizes", sizes)
+        if size <= 0:
+            raise ValueError(f"split: size not positive: {size}; must be at least 1")
+        sizes = [builtins.min(size, total - start) for start in range(0, total, size)]
+    sizes = integers("split", "sizes", sizes)
     if builtins.sum(sizes) != total or builtins.any(size < 0 for size in sizes):
         raise ValueError(f"split: sizes do not add up: {list(sizes)} for axis {axis} of size {total}; their sum must be the axis's size")
     return tuple(_pieces(x, axis, sizes))
@@ -241,8 +245,9 @@ def roll(x: Any, /, shift: int | tuple[int, ...], *, axis: Axis = None) -> Tenso
     rolled = as_tensor(x)
     if axis is None:
         return reshape(roll(reshape(rolled, (-1,)), shift, axis=0), rolled.shape)
-    axes = (axis,) if isinstance(axis, int) else axis
-    shifts = (shift,) * len(axes) if isinstance(shift, int) else shift
+    axes, shifts = integers("roll", "axis", axis), integers("roll", "shift", shift)
+    if isinstance(shift, Integral):
+        shifts *= len(axes)
     if len(shifts) != len(axes):
         raise ValueError(f"roll: counts differ: shift {shift}, axis {axis}; one shift for each axis")
     for one, by in zip(axes, shifts, strict=True):
@@ -257,7 +262,7 @@ def roll(x: Any, /, shift: int | tuple[int, ...], *, axis: Axis = None) -> Tenso
 def tile(x: Any, repetitions: Sequence[int], /) -> Tensor:
     """x laid ``repetitions[i]`` times along axis i; the shorter of shape and repetitions is filled up with ones in front."""
     x = as_tensor(x)
-    counts = tuple(repetitions)
+    counts = integers("tile", "repetitions", repetitions)
     rank = builtins.max(x.ndim, len(counts))
     counts = (1,) * (rank - len(counts)) + counts
     shape = (1,) * (rank - x.ndim) + x.shape

@@ -125,6 +125,24 @@ def test_gradients(f: Any) -> None:
     check_gradients(f, np.linspace(0.5, 2.0, 24).reshape(2, 3, 4))
 
 
+@pytest.mark.parametrize("integer", [np.int64, np.uint8, np.asarray, pe.asarray])
+def test_integers_of_numpy_and_tensors_are_integers(integer: Any) -> None:
+    one, two, six = (integer(n) for n in (1, 2, 6))
+    x = pe.asarray(np.arange(6.0).reshape(2, 3))
+    assert pe.zeros(six).shape == pe.zeros((six,)).shape == pe.reshape(x, six).shape == x.reshape(six).shape == (6,)
+    assert pe.broadcast_to(x, (two, two, 3)).shape == (2, 2, 3)
+    np.testing.assert_array_equal(x.sum(axis=one).numpy(), x.numpy().sum(1))
+    np.testing.assert_array_equal(pe.roll(x, one, axis=one).numpy(), np.roll(x.numpy(), 1, 1))
+    np.testing.assert_array_equal(pe.moveaxis(x, one, -2).numpy(), x.numpy().T)
+    assert [pe.expand_dims(x, one).shape, pe.squeeze(pe.expand_dims(x, one), one).shape] == [(2, 1, 3), (2, 3)]
+    assert pe.nn.LayerNorm(integer(3))(x.astype("float32")).shape == (2, 3)
+
+
+def test_a_range_of_numpy_integers_is_of_integers() -> None:
+    assert pe.arange(np.int64(3)).dtype is pe.int64
+    assert [part.shape for part in pe.split(pe.zeros(5), np.int64(2))] == [(2,), (2,), (1,)]
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -147,6 +165,11 @@ def test_gradients(f: Any) -> None:
         (lambda x: pe.concat([]), ValueError, r"concat: no arrays: \(\)"),
         (lambda x: pe.stack([x, x.mT]), ValueError, r"stack: shapes differ: \(2, 3\), \(3, 2\)"),
         (lambda x: pe.split(x, (1, 3)), ValueError, r"split: sizes do not add up: \[1, 3\] for axis 0 of size 2"),
+        (lambda x: pe.zeros(2.5), TypeError, r"full: shape is not of integers: 2.5; must be an integer, or a sequence of them"),
+        (lambda x: x.sum(axis="x"), TypeError, r"sum: axis is not of integers: 'x'"),
+        (lambda x: x.reshape((2.0, 3)), TypeError, r"reshape: shape is not of integers: \(2.0, 3\)"),
+        (lambda x: pe.asarray([[1, 2], [3]]), ValueError, "asarray: not an array: .*; the sequences on one level must have one length"),
+        (lambda x: x.astype(x), TypeError, "dtype: not an element type"),
         (lambda x: pe.tril(pe.zeros(3)), ValueError, r"tril: rank too low: shape \(3,\)"),
         (lambda x: pe.empty((2**40, 2**40)), ValueError, r"shape: too many elements: \(1099511627776, 1099511627776\) of float32"),
         (lambda x: pe.zeros((-1,)), ValueError, r"shape: negative size: \(-1,\)"),
