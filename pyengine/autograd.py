@@ -25,8 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = ["checkpoint", "enable_grad", "grad", "gradients", "is_grad_enabled", "jvp", "no_grad", "value_and_grad", "vjp"]
 
-OUTPUT: Final = object()
-"""In ``record(saved=...)``: the op's own first output."""
+
+class Output(NamedTuple):
+    """In ``record(saved=...)``: the op's own output of that number."""
+
+    number: int
+
+
+OUTPUT: Final = Output(0)
 
 
 class _State(threading.local):
@@ -52,6 +58,13 @@ class Parent(NamedTuple):
     dtype: DType
 
 
+class _Kept(NamedTuple):
+    """An output that its own op saved: without a Tensor, which would hold the node that holds it."""
+
+    array: Array
+    number: int
+
+
 class Node:
     """One recorded op: where its gradient goes, and how."""
 
@@ -62,7 +75,9 @@ class Node:
         self.sequence = next(_sequence)
         self.parents = tuple(_parent(t) if t._requires_grad else None for t in inputs)
         self.vjps = vjps
-        self.saved: tuple[Any, ...] | None = tuple(outputs[0] if value is OUTPUT else value for value in saved)
+        self.saved: tuple[Any, ...] | None = tuple(
+            _Kept(outputs[value.number], value.number) if type(value) is Output else value for value in saved
+        )
         self.versions = tuple(_version(value) for value in self.saved)
         self.outputs = tuple((out.shape, out.dtype) for out in outputs)
         self.hooks: list[tuple[int, Hook]] = []
@@ -89,7 +104,7 @@ class Node:
                     f"backward: a value saved by '{self.op}' was changed in place: it is at version {_version(value)}, "
                     f"saved at version {version}; use an out-of-place operation, or change a copy"
                 )
-        return [_tensor.Tensor(value, self, 0) if type(value) is Array else value for value in self.saved]
+        return [_tensor.Tensor(value.array, self, value.number) if type(value) is _Kept else value for value in self.saved]
 
     def free(self) -> None:
         self.saved = self.vjps = None
@@ -101,8 +116,8 @@ def _parent(t: Tensor) -> Parent:
 
 
 def _version(value: Any) -> int:
-    if type(value) is Array:
-        return value.version
+    if type(value) is _Kept:
+        return value.array.version
     return value._array.version if isinstance(value, _tensor.Tensor) else 0
 
 
@@ -119,7 +134,7 @@ def record(op: str, outputs: Array | tuple[Array, ...], inputs: Sequence[Tensor]
     ``vjp(g, *saved) -> Tensor``, or None where the derivative does not exist; it is called only where a gradient is wanted.
     Where the inputs' gradients share their work, ``vjps`` is one function that returns them all as a tuple; with several outputs
     it gets a tuple ``g``, zeros where an output was not used. A gradient may have the broadcast shape or another float dtype.
-    ``saved`` is what the vjps need: Tensors (checked for in-place changes), :data:`OUTPUT`, or anything else.
+    ``saved`` is what the vjps need: Tensors (checked for in-place changes), :class:`Output`, or anything else.
     """
     several = isinstance(outputs, tuple)
     arrays = outputs if isinstance(outputs, tuple) else (outputs,)
@@ -435,7 +450,13 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
         moved = [(g, t) for g, t in zip(pulled, along, strict=True) if g is not None and g._requires_grad]
         found = pull_back([g for g, _ in moved], [ops.astype(t, g.dtype) for g, t in moved], probes, retain_graph=True, create_graph=nested)
         result = [creation.zeros_like(o) if d is None else d for o, d in zip(outs, found, strict=True)]
-    return output, type(output)(result) if isinstance(output, tuple | list) else result[0]
+    return output, _rebuilt(output, result) if isinstance(output, tuple | list) else result[0]
+
+
+def _rebuilt(output: Any, results: Sequence[Tensor]) -> Any:
+    """The results in a list, tuple or named tuple such as ``output``."""
+    kind = type(output)
+    return kind(*results) if hasattr(kind, "_fields") else kind(results)
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., tuple[Any, Any]]:
@@ -497,7 +518,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
         recorded = record("checkpoint", tuple(out._array for out in outputs), inputs, pull, saved=tuple(inputs))
         results = [out if dtypes.is_inexact(out.dtype) else out.detach() for out in recorded]
-        return type(output)(results) if several else results[0]
+        return _rebuilt(output, results) if several else results[0]
 
     return wrapped
 

@@ -75,10 +75,13 @@ def by_parts(f: Callable[..., Any]) -> Callable[..., Any]:
     """A function of complex tensors as one of their real and imaginary parts in turn, with the parts of its result side by side."""
 
     def real_function(*parts: Any) -> Any:
-        y = f(*(from_parts(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)))
-        return pe.stack([pe.real(y), pe.imag(y)]) if y.dtype.kind == "c" else y
+        return parts_of(f(*(from_parts(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True))))
 
     return real_function
+
+
+def parts_of(y: Any) -> Any:
+    return pe.stack([pe.real(y), pe.imag(y)]) if y.dtype.kind == "c" else y
 
 
 def _leaves(points: Sequence[Floats]) -> list[Any]:

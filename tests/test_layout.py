@@ -23,7 +23,7 @@ DEFINED = re.compile(r"^template <>\n[\w:]+ (\w+)<(level|Isa::reference)>\(", re
 CONTRACTS = {path.stem: names for path in (ROOT / "kernels").glob("*.h") if (names := DECLARED.findall(path.read_text()))}
 """For each kernels/<op>.h: the functions it declares."""
 
-PUBLIC = ("fft", "nn", "nn.functional", "optim", "optim.lr_scheduler", "data", "data.datasets", "data.transforms")
+PUBLIC = ("fft", "linalg", "nn", "nn.functional", "optim", "optim.lr_scheduler", "data", "data.datasets", "data.transforms")
 """The namespaces below pyengine that users import from."""
 
 TESTS = {"elementwise_types": "ops/test_elementwise", "optimizer_step": "optim/test_optimizer_step", "standardize": "ops/test_norm"}

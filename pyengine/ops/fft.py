@@ -24,7 +24,7 @@ from pyengine.ops.complex import conj
 from pyengine.ops.shape import _axes
 from pyengine.tensor import Axis, Tensor, as_tensor
 
-Norm = Literal["backward", "ortho", "forward"]
+Norm = Literal["backward"] | Literal["ortho"] | Literal["forward"]
 
 _adjoint: dict[Norm, Norm] = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from pyengine import _engine, creation, ops
 from pyengine.autograd import record
-from pyengine.ops.complex import from_parts, imag, is_complex, real
+from pyengine.ops.complex import conj, from_parts, imag, is_complex, real
 from pyengine.ops.shape import _axes, _normalize_axis
 from pyengine.tensor import Tensor, as_tensor, integers
 
-__all__ = ["diagonal", "matmul", "outer", "tensordot", "trace", "vecdot"]
+__all__ = ["cross", "diagonal", "matmul", "outer", "tensordot", "trace", "vecdot"]
 
 
 def matmul(x1: Any, x2: Any, /) -> Tensor:
@@ -67,7 +67,7 @@ def _right_vjp(g: Tensor, a: Tensor, _b: Tensor | None, b_rank: int) -> Tensor:
 
 
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Tensor:
-    """``y = sum_i a_i b_i`` along ``axis`` of both; the other axes broadcast.
+    """``y = sum_i conj(a_i) b_i`` along ``axis`` of both; the other axes broadcast.
 
     Dtypes, accuracy and gradient as of :func:`matmul`. ValueError if the sizes along the axis differ.
     """
@@ -77,7 +77,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Tensor:
     a, b = (ops.moveaxis(x, _normalize_axis("vecdot", axis, x.ndim), x.ndim - 1) for x in (a, b))
     if a.shape[-1] != b.shape[-1]:
         raise ValueError(f"vecdot: sizes differ: a {a.shape[-1]}, b {b.shape[-1]} along axis {axis}; they must be equal")
-    return matmul(ops.expand_dims(a, -2), ops.expand_dims(b, -1))[..., 0, 0]
+    return matmul(ops.expand_dims(conj(a), -2), ops.expand_dims(b, -1))[..., 0, 0]
 
 
 def tensordot(x1: Any, x2: Any, /, *, axes: int | Sequence[int | Sequence[int]] = 2) -> Tensor:
@@ -110,6 +110,22 @@ def outer(x1: Any, x2: Any, /) -> Tensor:
     if a.ndim != 1 or b.ndim != 1:
         raise ValueError(f"outer: not vectors: a {a.shape}, b {b.shape}; both must have one axis")
     return ops.multiply(ops.expand_dims(a, 1), b)
+
+
+def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Tensor:
+    """``y = (a_1 b_2 - a_2 b_1, a_2 b_0 - a_0 b_2, a_0 b_1 - a_1 b_0)`` along ``axis``, counted from the last; the other axes broadcast.
+
+    Gradients: ``b x g`` for a, ``g x a`` for b (of conjugates, if complex). IndexError unless the axis is negative and both operands have
+    it, ValueError unless its size is 3 in both.
+    """
+    a, b = as_tensor(x1), as_tensor(x2)
+    rank = builtins.min(a.ndim, b.ndim)
+    if not -rank <= axis < 0:
+        raise IndexError(f"cross: axis out of range: {axis} for a {a.shape}, b {b.shape}; must be in [{-rank}, -1]")
+    if (a.shape[axis], b.shape[axis]) != (3, 3):
+        raise ValueError(f"cross: not of three elements: a {a.shape}, b {b.shape} along axis {axis}; the size must be 3 in both")
+    a1, a2, b1, b2 = (ops.roll(x, shift, axis=axis) for x in (a, b) for shift in (-1, -2))
+    return ops.subtract(ops.multiply(a1, b2), ops.multiply(a2, b1))
 
 
 def diagonal(x: Any, /, *, offset: int = 0) -> Tensor:
