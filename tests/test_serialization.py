@@ -18,8 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pyengine as pe
-from pyengine import files, serialization
+from pyengine import files
 from pyengine.dtypes import all_dtypes
+from pyengine.interop import safetensors as safetensors_format
 
 
 def bits(x: pe.Tensor) -> bytes:
@@ -60,7 +61,10 @@ def assert_same(found: Any, given: Any) -> None:
 # Round trips ------------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", all_dtypes, ids=lambda dtype: dtype.name)
+STORED = [dtype for dtype in all_dtypes if dtype is not pe.complex128]
+
+
+@pytest.mark.parametrize("dtype", STORED, ids=lambda dtype: dtype.name)
 @pytest.mark.parametrize("shape", [(), (1,), (0,), (3, 0, 2), (2, 3, 5), (1000,)], ids=str)
 def test_every_dtype_and_shape_comes_back_to_the_bit(tmp_path: Path, dtype: Any, shape: tuple[int, ...]) -> None:
     x = random_tensor(dtype, shape)
@@ -118,6 +122,7 @@ def test_the_same_state_gives_the_same_bytes_whatever_its_order(tmp_path: Path) 
         ({"a": {"b": np.zeros(1)}, "a.b": np.zeros(1)}, ValueError, "name taken: 'a.b'"),
         ({"__metadata__": np.zeros(1)}, ValueError, "name taken: '__metadata__'"),
         ({"a": np.zeros(1, "datetime64[s]")}, TypeError, "element type"),
+        ({"a": np.zeros(1, "complex128")}, TypeError, "cannot store complex128 at 'a'; safetensors has no such dtype"),
     ],
 )
 def test_what_cannot_be_stored_is_refused_before_anything_is_written(tmp_path: Path, state: Any, error: type[Exception], word: str) -> None:
@@ -137,6 +142,7 @@ _STATE = {
     "e": (pe.float16, (0, 2)),
     "m": (pe.bool, (7,)),
     "u": (pe.uint16, (3,)),
+    "c": (pe.complex64, (2, 3)),
 }
 
 
@@ -148,7 +154,7 @@ def test_the_library_reads_what_we_write(tmp_path: Path) -> None:
     assert set(found) == set(state)
     for name, x in state.items():
         assert (tuple(found[name]["shape"]), bytes(found[name]["data"])) == (x.shape, bits(x))
-        assert found[name]["dtype"] == serialization._NAMES[x.dtype.name]
+        assert found[name]["dtype"] == safetensors_format.dtype_name(x.dtype)
     with safetensors.safe_open(str(tmp_path / "x"), framework="np") as file:
         assert file.metadata() == {"key": "text"}
 
@@ -162,6 +168,7 @@ def test_we_read_what_the_library_writes(tmp_path: Path) -> None:
         "n": torch.tensor(7),
         "e": torch.zeros(0, 2).half(),
         "m": torch.tensor([True, False]),
+        "c": torch.randn(2, dtype=torch.complex64),
     }
     library.save_file(state, tmp_path / "x", metadata={"format": "pt"})
     found = pe.load(tmp_path / "x")
@@ -208,7 +215,7 @@ _HOSTILE = {
     "entry a number": file_of({"a": 1}),
     "field missing": file_of({"a": {"dtype": "F32", "shape": [1]}}),
     "field too many": file_of({"a": {**entry(), "x": 1}}, b"1234"),
-    "unknown dtype": file_of({"a": entry("F8_E4M3", (4,))}, b"1234"),
+    "unknown dtype": file_of({"a": entry("F4", (8,))}, b"1234"),
     "dtype a list": file_of({"a": entry(["F32"])}, b"1234"),
     "negative size": file_of({"a": entry(shape=(-1, -1))}, b"1234"),
     "size a float": file_of({"a": entry(shape=(1.0,))}, b"1234"),
@@ -232,6 +239,10 @@ _HOSTILE = {
     "tree of nonsense": file_of({"__metadata__": {"pyengine.tree": '{"dict": [[1.5, 2]]}'}}),
     "deep tree": file_of({"__metadata__": {"pyengine.tree": '{"list": [' * 50_000 + "]}" * 50_000}}),
     "newlines in a name": file_of({"a\n\nb": 1}),
+    "half a surrogate pair": file_of(b'{"\\ud800":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', b"1234"),
+    "long names": file_of({"a" * 100_000: 1}),
+    "long names twice": file_of(b'{"' + b"a" * 100_000 + b'":1,"' + b"a" * 100_000 + b'":1}'),
+    "an array of bytes that are no JSON": file_of(b"\xff" * 100_000),
 }
 
 
@@ -348,9 +359,10 @@ def test_a_process_killed_at_any_moment_leaves_the_old_file_or_the_new(old: Path
     script = f"""
 import os, signal
 import numpy as np, pyengine as pe
-from pyengine import files, serialization
+from pyengine import files
+from pyengine.interop import safetensors as safetensors_format
 die = lambda *args: os.kill(os.getpid(), signal.SIGKILL)
-if {moment!r} == "write": serialization._bytes_of = die
+if {moment!r} == "write": safetensors_format._bytes_of = die
 if {moment!r} == "fsync": files.os.fsync = die
 if {moment!r} == "replace": files.Path.replace = die
 if {moment!r} == "after": files._sync_directory = die

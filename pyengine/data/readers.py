@@ -1,16 +1,21 @@
 """Files of examples as NumPy arrays: IDX, CIFAR binary, CSV, image folders.
 
-Nothing in a file is trusted: a wrong magic number, a size that does not fit, a file cut short or too long ends in one ``ValueError`` that
-names the file and the fault. Memory is bounded by what the file really holds, and by ``limit``, not by what its header claims.
+Nothing in a file is trusted: a wrong magic number, a size that does not fit, a file cut short or too long, a pipe in the place of a file
+ends in one ``ValueError`` that names the file and the fault. Memory is bounded by what the file really holds and by ``limit``, not by what
+its header claims; each reader says how.
 """
 
 from __future__ import annotations
 
 import gzip
+import io
+import itertools
 import math
 import os
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -19,10 +24,16 @@ import numpy.typing as npt
 
 from pyengine.data.dataset import Dataset
 from pyengine.extras import require
-from pyengine.files import Path_
+from pyengine.files import Path_, open_regular
 
 LIMIT = 4 << 30
-"""Bytes a reader takes at most, unless told otherwise: a compressed file of a few MB can unfold to terabytes."""
+"""Bytes of data that are read at most, unless told otherwise: a compressed file of a few MB can unfold to terabytes."""
+
+MAX_PIXELS = LIMIT // 32
+"""Of an image: its 4 bytes as decoded, 3 as RGB, 12 as floats, twice, while they are put in order."""
+
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""What an image file may be, whatever its name. Not all that Pillow knows is for untrusted files: EPS is a program, which it would run."""
 
 _IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MAX_RANK = 32
@@ -34,11 +45,12 @@ def read_idx(path: Path_, limit: int = LIMIT) -> npt.NDArray[Any]:
     """The array of an IDX file, plain or gzipped, in native byte order.
 
     An IDX file is two zero bytes, a code for the element type, the number of axes, each axis's size as a big-endian uint32, and the
-    elements, big-endian. Raises ValueError unless the file is exactly that.
+    elements, big-endian. Raises ValueError unless the file is exactly that. Memory: at most 3 bytes for each byte of data, of which there
+    are at most ``limit``.
 
     Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", section "File formats".
     """
-    with _open(path) as file:
+    with _open(path, "read_idx") as file:
         head = _read(file, 4, "read_idx", path)
         if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _IDX_DTYPES or not 0 < head[3] <= _MAX_RANK:
             raise ValueError(
@@ -59,15 +71,13 @@ def read_idx(path: Path_, limit: int = LIMIT) -> npt.NDArray[Any]:
 def read_cifar(path: Path_, limit: int = LIMIT) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """Images (n, 3, 32, 32) and labels (n,) of a file in the binary version of CIFAR-10, plain or gzipped.
 
-    A record is one label byte, then 1,024 red, 1,024 green and 1,024 blue bytes. Raises ValueError for anything else.
+    A record is one label byte, then 1,024 red, 1,024 green and 1,024 blue bytes. Raises ValueError for anything else. Memory: at most 3
+    bytes for each byte of data, of which there are at most ``limit``.
 
     Source: A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009, and the data set's page, "Binary version".
     """
     record = 1 + 3 * 32 * 32
-    with _open(path) as file:
-        data = _read(file, limit + 1, "read_cifar", path)
-    if len(data) > limit:
-        raise ValueError(f"read_cifar: too large: '{path}' holds more than {limit} bytes; raise limit to read it")
+    data = _read_all(path, limit, "read_cifar")
     if not data or len(data) % record:
         raise ValueError(
             f"read_cifar: not a CIFAR-10 binary file: '{path}' holds {len(data)} bytes; a positive multiple of {record} expected"
@@ -84,17 +94,18 @@ def read_csv(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
     """Features (n, d) and the target column (n,), float32, of a table of numbers; ``target=None`` leaves all columns features.
 
-    ``header`` lines are skipped. Raises ValueError for a cell that is not a number, rows of different lengths, or no rows.
+    ``header`` lines are skipped. Raises ValueError for a cell that is not a number, rows of different lengths, or no rows. Memory: at most
+    20 bytes for each byte of text, of which there are at most ``limit``.
     """
-    with _open(path) as file:
-        data = _read(file, limit + 1, "read_csv", path)
-    if len(data) > limit:
-        raise ValueError(f"read_csv: too large: '{path}' holds more than {limit} bytes; raise limit to read it")
-    try:
-        lines = [line for line in data.decode("utf-8").splitlines()[header:] if line.strip()]
-        table = np.loadtxt(lines, dtype=np.float64, delimiter=delimiter, ndmin=2, comments=None) if lines else np.empty((0, 0))
-    except ValueError as error:
-        raise ValueError(f"read_csv: not a table of numbers: '{path}': {' '.join(str(error).split())}") from None
+    data = _read_all(path, limit, "read_csv")
+    with io.TextIOWrapper(io.BytesIO(data), encoding="utf-8") as text:
+        lines = (line for line in itertools.islice(text, header, None) if line.strip())
+        try:
+            first = list(itertools.islice(lines, 1))
+            rows = itertools.chain(first, lines)
+            table = np.loadtxt(rows, np.float64, delimiter=delimiter, ndmin=2, comments=None) if first else np.empty((0, 0))
+        except ValueError as error:
+            raise ValueError(f"read_csv: not a table of numbers: '{path}': {_one_line(error)}") from None
     if table.size == 0:
         raise ValueError(f"read_csv: no rows: '{path}' holds nothing after {header} header lines")
     if target is None:
@@ -140,16 +151,18 @@ class ImageFolder(Dataset[tuple[npt.NDArray[np.float32], int]]):
 def read_image(path: Path_, size: tuple[int, int] | None = None, *, grey: bool = False) -> npt.NDArray[np.float32]:
     """An image file as (C, H, W) float32 in [0, 1]: three channels, or one where ``grey``; resized to ``size`` (height, width) if given.
 
-    Needs Pillow. Raises ValueError for a file that is no image or is damaged.
+    Needs Pillow. Raises ValueError for a file that is no image of these formats, or is damaged. Memory: at most 32 bytes for each pixel, of
+    which there are at most ``MAX_PIXELS``; a file that announces more is refused before it is decoded.
     """
     pillow = require("PIL.Image", "pyengine[train]", "reading images")
-    try:
-        with pillow.open(path) as image:
-            converted = image.convert("L" if grey else "RGB")
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, SyntaxError, pillow.DecompressionBombError) as error:
-        raise ValueError(f"read_image: not a readable image: '{path}': {error}") from None
+    with open_regular("read_image", path) as file:
+        try:
+            with pillow.open(file, formats=FORMATS) as image:
+                if math.prod(image.size) > MAX_PIXELS:
+                    raise ValueError(f"{image.size[0]} x {image.size[1]} pixels; at most {MAX_PIXELS}")
+                converted = image.convert("L" if grey else "RGB")
+        except Exception as error:  # whatever a decoder of Pillow's meets: struct.error, IndexError, zlib.error, ...
+            raise ValueError(f"read_image: not a readable image: '{path}': {_one_line(error)}") from None
     if size is not None:
         converted = converted.resize((size[1], size[0]), pillow.Resampling.BILINEAR)
     pixels = np.asarray(converted, dtype=np.float32) / np.float32(255)
@@ -161,11 +174,21 @@ def read_image(path: Path_, size: tuple[int, int] | None = None, *, grey: bool =
 _READ_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
-def _open(path: Path_) -> BinaryIO:
+@contextmanager
+def _open(path: Path_, op: str) -> Iterator[BinaryIO]:
     """The file, unfolded if it is gzipped: told by its first bytes, as names lie."""
-    with Path(path).open("rb") as file:
+    with open_regular(op, path) as file:
         gzipped = file.read(2) == _GZIP_MAGIC
-    return cast(BinaryIO, gzip.open(path)) if gzipped else Path(path).open("rb")
+        file.seek(0)
+        yield cast(BinaryIO, gzip.GzipFile(fileobj=file)) if gzipped else file
+
+
+def _read_all(path: Path_, limit: int, op: str) -> bytearray:
+    with _open(path, op) as file:
+        data = _read(file, limit + 1, op, path)
+    if len(data) > limit:
+        raise ValueError(f"{op}: too large: '{path}' holds more than {limit} bytes; raise limit to read it")
+    return data
 
 
 def _read(file: BinaryIO, length: int, op: str, path: Path_) -> bytearray:
@@ -177,6 +200,12 @@ def _read(file: BinaryIO, length: int, op: str, path: Path_) -> bytearray:
     except _READ_ERRORS as error:
         raise ValueError(f"{op}: damaged gzip file: '{os.fspath(path)}': {error}") from None
     return data
+
+
+def _one_line(error: Exception) -> str:
+    """What a library says, in one line of bounded length: it may quote the file."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "..."
 
 
 def _read_exactly(file: BinaryIO, length: int, op: str, path: Path_, what: str) -> bytearray:
