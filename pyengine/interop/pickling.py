@@ -21,8 +21,8 @@ def _require_leaf(what: str, x: Tensor) -> None:
 
 def reduce_tensor(x: Tensor) -> tuple[Any, ...]:
     _require_leaf("pickle", x)
-    bits = np.dtype(f"u{x.itemsize}")
-    elements = np.ascontiguousarray(_engine.to_numpy(x._array, bits)).reshape(x.shape)
+    dtype = x.dtype.numpy or np.dtype(np.uint16)  # bfloat16, which NumPy lacks, as its bits
+    elements = np.ascontiguousarray(_engine.to_numpy(x._array, dtype)).reshape(x.shape)
     return _rebuild, (type(x), elements, x.dtype, x._requires_grad)
 
 
