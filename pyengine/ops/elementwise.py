@@ -206,7 +206,8 @@ def sign(x: Any, /) -> Tensor:
     if not is_complex(x):
         return of_input("sign", x, zero_gradient)
     length = abs(x)
-    return divide(x, ops.where(ops.equal(length, 0), 1.0, length))
+    is_zero = ops.equal(length, 0)
+    return ops.where(is_zero, 0.0, divide(x, ops.where(is_zero, 1.0, length)))
 
 
 def copysign(x1: Any, x2: Any, /) -> Tensor:
