@@ -2,6 +2,7 @@
 
 import importlib as _importlib
 import math as _math
+from functools import partial as _partial
 from types import ModuleType as _ModuleType
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from pyengine.autograd import *
 from pyengine.config import *
 from pyengine.creation import *
 from pyengine.dtypes import *
+from pyengine.interop.after_import import after_import as _after_import
 from pyengine.namespace_info import *
 from pyengine.ops import *
 from pyengine.serialization import *
@@ -46,3 +48,7 @@ def __getattr__(name: str) -> _ModuleType:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_made_of_ops})
+
+
+for _library, _told in (("einops", "einops"), ("tensorly.backend", "tensorly")):  # told of our Tensor once both are imported
+    _after_import(_library, _partial(_importlib.import_module, f"pyengine.interop.{_told}"))
