@@ -227,7 +227,7 @@ def _fit(g: Tensor, parent: Parent) -> Tensor:
         g = ops.sum_to(g, parent.shape)
     if g.dtype.kind == "c" and parent.dtype.kind != "c":
         g = ops.real(g)
-    return g if g.dtype is parent.dtype else ops.astype(g, parent.dtype)
+    return g if g.dtype is parent.dtype else ops.astype(g, parent.dtype, copy=False)
 
 
 def _run_hook(hook: Hook, g: Tensor) -> Tensor:
@@ -448,7 +448,9 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
         live = [(o, p) for o, p in zip(outs, probes, strict=True) if o._requires_grad]
         pulled = pull_back([o for o, _ in live], [p for _, p in live], inputs, create_graph=True)
         moved = [(g, t) for g, t in zip(pulled, along, strict=True) if g is not None and g._requires_grad]
-        found = pull_back([g for g, _ in moved], [ops.astype(t, g.dtype) for g, t in moved], probes, retain_graph=True, create_graph=nested)
+        found = pull_back(
+            [g for g, _ in moved], [ops.astype(t, g.dtype, copy=False) for g, t in moved], probes, retain_graph=True, create_graph=nested
+        )
         result = [creation.zeros_like(o) if d is None else d for o, d in zip(outs, found, strict=True)]
     return output, _rebuilt(output, result) if isinstance(output, tuple | list) else result[0]
 

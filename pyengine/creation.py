@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyengine import _engine, dtypes, interop, ops
-from pyengine.dtypes import as_dtype
+from pyengine.dtypes import as_dtype, get_default_dtype
 from pyengine.tensor import Tensor, as_tensor, integers
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "full",
     "full_like",
     "linspace",
+    "logspace",
     "meshgrid",
     "ones",
     "ones_like",
@@ -36,7 +37,7 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: str | None = None, copy: 
     """A Tensor from nested sequences, scalars, NumPy arrays, buffers and DLPack exporters.
 
     Memory is shared where the dtype stays (NumPy, buffers, DLPack), unless ``copy=True``; ``copy=False`` raises ValueError where a copy
-    would be needed. Python floats become float32, ints int64; arrays keep their dtype.
+    would be needed. Python floats become the default dtype, float32, ints int64; arrays keep their dtype.
     """
     check_device("asarray", device)
     wanted = None if dtype is None else as_dtype(dtype)
@@ -62,7 +63,7 @@ def check_device(op: str, device: Any) -> None:
 def empty(shape: int | Sequence[int], *, dtype: Any = None, device: str | None = None) -> Tensor:
     """Uninitialised elements; float32 by default."""
     check_device("empty", device)
-    return Tensor(_engine.empty(integers("empty", "shape", shape), dtypes.float32 if dtype is None else as_dtype(dtype)))
+    return Tensor(_engine.empty(integers("empty", "shape", shape), get_default_dtype() if dtype is None else as_dtype(dtype)))
 
 
 def full(
@@ -78,12 +79,12 @@ def full(
 
 def zeros(shape: int | Sequence[int], dtype: Any = None, *, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Every element 0; float32 by default."""
-    return full(shape, 0, dtype=dtypes.float32 if dtype is None else dtype, device=device, requires_grad=requires_grad)
+    return full(shape, 0, dtype=get_default_dtype() if dtype is None else dtype, device=device, requires_grad=requires_grad)
 
 
 def ones(shape: int | Sequence[int], dtype: Any = None, *, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Every element 1; float32 by default."""
-    return full(shape, 1, dtype=dtypes.float32 if dtype is None else dtype, device=device, requires_grad=requires_grad)
+    return full(shape, 1, dtype=get_default_dtype() if dtype is None else dtype, device=device, requires_grad=requires_grad)
 
 
 def empty_like(x: Tensor, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
@@ -114,9 +115,9 @@ def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype
     if stop is None:
         start, stop = 0, start
     integral = all(isinstance(value, Integral) for value in (start, stop, step))
-    target = as_dtype(dtype) if dtype is not None else dtypes.int64 if integral else dtypes.float32
+    target = as_dtype(dtype) if dtype is not None else dtypes.int64 if integral else get_default_dtype()
     counted = np.arange(start, stop, step, dtype=np.int64 if integral else np.float64)
-    return ops.astype(asarray(counted), target)
+    return ops.astype(asarray(counted), target, copy=False)
 
 
 def linspace(start: float, stop: float, /, num: int, *, dtype: Any = None, device: str | None = None, endpoint: bool = True) -> Tensor:
@@ -124,15 +125,22 @@ def linspace(start: float, stop: float, /, num: int, *, dtype: Any = None, devic
     check_device("linspace", device)
     if num < 0:
         raise ValueError(f"linspace: negative count: {num}; must be at least 0")
-    target = dtypes.float32 if dtype is None else as_dtype(dtype)
-    return ops.astype(asarray(np.linspace(start, stop, num, endpoint=endpoint)), target)
+    target = get_default_dtype() if dtype is None else as_dtype(dtype)
+    return ops.astype(asarray(np.linspace(start, stop, num, endpoint=endpoint)), target, copy=False)
+
+
+def logspace(start: float, stop: float, /, num: int, *, base: float = 10.0, dtype: Any = None, device: str | None = None) -> Tensor:
+    """``base`` to the powers of :func:`linspace`: evenly spaced on a logarithmic scale."""
+    check_device("logspace", device)
+    exponents = linspace(start, stop, num, dtype=dtypes.float64)
+    return ops.astype(ops.pow(base, exponents), get_default_dtype() if dtype is None else dtype, copy=False)
 
 
 def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: str | None = None) -> Tensor:
     """Ones on diagonal k (above the main one for k > 0), zeros elsewhere; float32 by default."""
     check_device("eye", device)
-    target = dtypes.float32 if dtype is None else as_dtype(dtype)
-    return ops.astype(asarray(np.eye(n_rows, n_cols, k=k, dtype=np.bool_)), target)
+    target = get_default_dtype() if dtype is None else as_dtype(dtype)
+    return ops.astype(asarray(np.eye(n_rows, n_cols, k=k, dtype=np.bool_)), target, copy=False)
 
 
 def meshgrid(*arrays: Any, indexing: str = "xy") -> tuple[Tensor, ...]:

@@ -20,6 +20,7 @@ __all__ = [
     "float16",
     "float32",
     "float64",
+    "get_default_dtype",
     "iinfo",
     "int8",
     "int16",
@@ -27,6 +28,7 @@ __all__ = [
     "int64",
     "isdtype",
     "result_type",
+    "set_default_dtype",
     "uint8",
     "uint16",
     "uint32",
@@ -54,6 +56,13 @@ class DType:
     def __repr__(self) -> str:
         return f"pyengine.{self.name}"
 
+    @property
+    def __numpy_dtype__(self) -> np.dtype[Any]:
+        """What ``np.dtype(self)`` is, and so what NumPy's functions take for ``dtype=`` (NumPy 2.4)."""
+        if self.numpy is None:
+            raise AttributeError(f"{self!r}: no such dtype in NumPy; use float32")
+        return self.numpy
+
     def __reduce__(self) -> tuple[Any, ...]:
         return (as_dtype, (self.name,))
 
@@ -80,6 +89,28 @@ _engine.set_dtypes(all_dtypes)
 
 _by_name = {dtype.name: dtype for dtype in all_dtypes}
 _by_python_type = {bool: bool_, int: int64, float: float32, complex: complex64}
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """Makes float32, as it is at first, or float64 the dtype of what is made without one: from Python floats, by ``zeros``, ``linspace``,
+    random numbers, layers, and from integers beside Python floats. Python complex numbers get the complex dtype of the same precision.
+
+    Arrays keep their dtype, and so do integers in functions of floats (``sqrt``, ``/``), which give float32. The setting is the process's.
+    TypeError for other dtypes.
+    """
+    chosen = as_dtype(dtype)
+    if chosen not in (float32, float64):
+        raise TypeError(f"set_default_dtype: not a default: {chosen}; must be float32 or float64")
+    _by_python_type[float], _by_python_type[complex] = chosen, complex_of(chosen)
+
+
+def get_default_dtype() -> DType:
+    """The floating dtype of what is made without one; see :func:`set_default_dtype`."""
+    return _by_python_type[float]
+
+
+def default_complex() -> DType:
+    return _by_python_type[complex]
 
 
 def as_dtype(dtype: Any) -> DType:
@@ -160,12 +191,12 @@ def can_cast(from_: Any, to: Any, /) -> bool:
 
 
 def result_type(*arrays_and_dtypes: Any) -> DType:
-    """The dtype an op gives to tensors, dtypes and Python scalars together; scalars are weakly typed. TypeError for scalars alone."""
+    """The dtype an op gives to tensors, dtypes and Python scalars together; scalars are weakly typed, and have their defaults alone."""
     scalars = [value for value in arrays_and_dtypes if isinstance(value, int | float | complex) and not isinstance(value, np.generic)]
     given = [as_dtype(getattr(value, "dtype", value)) for value in arrays_and_dtypes if not any(value is one for one in scalars)]
-    if not given:
-        raise TypeError(f"result_type: neither a tensor nor a dtype among the arguments: {arrays_and_dtypes}; at least one is needed")
-    return functools.reduce(weak, (type(value) for value in scalars), functools.reduce(promote, given))
+    if not arrays_and_dtypes:
+        raise TypeError("result_type: no arguments; at least one is needed")
+    return functools.reduce(weak, (type(value) for value in scalars), functools.reduce(promote, given) if given else bool_)
 
 
 _weak_kinds = {bool: 0, int: 1, float: 2, complex: 3}
@@ -177,7 +208,7 @@ def weak(dtype: DType, scalar: type) -> DType:
     kind = next(rank for python_type, rank in _weak_kinds.items() if issubclass(scalar, python_type))
     if kind <= _ranks[dtype.kind]:
         return dtype
-    return complex128 if kind == 3 and dtype is float64 else (bool_, int64, float32, complex64)[kind]
+    return complex_of(dtype) if kind == 3 and is_floating(dtype) else _by_python_type[(bool, int, float, complex)[kind]]
 
 
 @dataclass(frozen=True)

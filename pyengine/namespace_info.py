@@ -12,6 +12,15 @@ __all__ = ["__array_namespace_info__"]
 _standard = tuple(dtype for dtype in dtypes.all_dtypes if dtype not in (dtypes.float16, dtypes.bfloat16))
 
 
+class _Devices(tuple[str, ...]):
+    """A tuple, as of 2025.12, that can be added to a list, as what it was before."""
+
+    __slots__ = ()
+
+    def __add__(self, other: Any) -> Any:
+        return [*self, *other] if isinstance(other, list) else super().__add__(other)
+
+
 class __array_namespace_info__:
     """Inspection of the namespace (array API standard 2025.12): ``info = pe.__array_namespace_info__()``."""
 
@@ -25,14 +34,14 @@ class __array_namespace_info__:
         return "cpu"
 
     def devices(self) -> tuple[str, ...]:
-        return ("cpu",)
+        return _Devices(("cpu",))
 
     def default_dtypes(self, *, device: str | None = None) -> dict[str, DType]:
         """What creation functions choose where nobody says."""
         creation.check_device("default_dtypes", device)
         return {
-            "real floating": dtypes.float32,
-            "complex floating": dtypes.complex64,
+            "real floating": dtypes.get_default_dtype(),
+            "complex floating": dtypes.default_complex(),
             "integral": dtypes.int64,
             "indexing": dtypes.int64,
         }

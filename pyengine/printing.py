@@ -11,8 +11,6 @@ from pyengine import dtypes, interop
 if TYPE_CHECKING:
     from pyengine.tensor import Tensor
 
-_implied = (dtypes.float32, dtypes.int64, dtypes.bool_)
-
 
 def format_tensor(x: Tensor) -> str:
     """``tensor([1., 2.], requires_grad=True)``: the dtype is named where it is not the one a literal would get."""
@@ -21,7 +19,7 @@ def format_tensor(x: Tensor) -> str:
     notes = []
     if x.size == 0:
         notes.append(f"shape={x.shape}")
-    if x.dtype not in _implied or x.size == 0:
+    if x.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_) or x.size == 0:
         notes.append(f"dtype={x.dtype!r}")
     if x._node is not None:
         notes.append(f"op={x._node.op}")

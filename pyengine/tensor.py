@@ -26,8 +26,6 @@ class Tensor(_engine.BufferExporter):
 
     __slots__ = ("__weakref__", "_array", "_hooks", "_index", "_node", "_requires_grad", "_version", "grad")
 
-    __array_ufunc__ = None  # NumPy's operators step back, so that ndarray + Tensor is ours
-
     def __init__(self, array: _engine.Array, node: Node | None = None, index: int = 0) -> None:
         self._array = array
         self._node = node
@@ -148,6 +146,9 @@ class Tensor(_engine.BufferExporter):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return interop.to_array(self, dtype, copy)
 
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        return interop.array_ufunc(ufunc, method, inputs, options)
+
     def __dlpack__(
         self,
         *,
@@ -180,8 +181,12 @@ class Tensor(_engine.BufferExporter):
     def to_device(self, device: str, /, *, stream: Any = None) -> Tensor:
         return ops.to(self, device)
 
-    def astype(self, dtype: Any) -> Tensor:
-        return ops.astype(self, dtype)
+    def view(self, dtype: Any) -> Tensor:
+        """The same memory under another dtype: complex128 as pairs of float64, float32 as int32. See :func:`pyengine.interop.view`."""
+        return interop.view(self, dtype)
+
+    def astype(self, dtype: Any, *, copy: bool = True) -> Tensor:
+        return ops.astype(self, dtype, copy=copy)
 
     def __bool__(self) -> bool:
         if self.size != 1:

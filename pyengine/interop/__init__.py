@@ -3,11 +3,13 @@
 from types import ModuleType
 
 from pyengine.interop.dlpack import dlpack_device, from_dlpack, to_dlpack
-from pyengine.interop.numpy import from_any, from_result, to_array, to_numpy
+from pyengine.interop.numpy import from_any, from_result, to_array, to_numpy, view
 from pyengine.interop.pickling import deepcopy_tensor, reduce_tensor
+from pyengine.interop.ufuncs import array_ufunc
 
 __all__ = [
     "array_namespace",
+    "array_ufunc",
     "deepcopy_tensor",
     "dlpack_device",
     "from_any",
@@ -17,6 +19,7 @@ __all__ = [
     "to_array",
     "to_dlpack",
     "to_numpy",
+    "view",
 ]
 
 

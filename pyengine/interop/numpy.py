@@ -43,6 +43,23 @@ def from_result(result: Any, dtype: DType) -> _engine.Array:
     return _engine.from_numpy(np.asarray(result, dtype.numpy), dtype)
 
 
+def view(x: Tensor, dtype: Any) -> Tensor:
+    """x's memory read as another dtype, the last axis shorter or longer by the ratio of the item sizes; x itself for its own dtype.
+
+    ValueError where the last axis is not contiguous or does not divide, TypeError on the tape and for bfloat16, which NumPy lacks.
+    """
+    target = as_dtype(dtype)
+    if target is x.dtype:
+        return x
+    if x._requires_grad or x.dtype.numpy is None or target.numpy is None:
+        fault = f"on the tape: {x.dtype}" if x._requires_grad else f"no such dtype in NumPy: {x.dtype} to {target}"
+        raise TypeError(f"view: {fault}; detached memory of NumPy's dtypes can be read as another")
+    try:
+        return _tensor.Tensor(_engine.from_numpy(to_numpy(x).view(target.numpy), target))
+    except ValueError as error:
+        raise ValueError(f"view: memory does not fit: {x.dtype}, shape {x.shape}, strides {x.strides}, to {target}; {error}") from None
+
+
 def from_any(obj: Any, dtype: DType | None, copy: bool | None) -> Tensor:
     """A Tensor over obj's memory where it has any, else of its elements."""
     if isinstance(obj, _tensor.Tensor):
@@ -58,7 +75,7 @@ def from_any(obj: Any, dtype: DType | None, copy: bool | None) -> Tensor:
 
 def _from_scalar(value: complex, dtype: DType | None) -> Tensor:
     if dtype is None:
-        dtype = dtypes.as_dtype(type(value)) if type(value) in (bool, int, float, complex) else dtypes.float32
+        dtype = dtypes.as_dtype(type(value)) if type(value) in (bool, int, float, complex) else dtypes.get_default_dtype()
     if dtype.kind in "iu" and isinstance(value, int):
         info = dtypes.iinfo(dtype)
         if not info.min <= value <= info.max:
@@ -75,7 +92,7 @@ def _has_memory(obj: Any) -> bool:
 
 
 def _gather(obj: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
-    """NumPy's reading of nested sequences and buffers; where no dtype is asked for, Python floats become float32."""
+    """NumPy's reading of nested sequences and buffers; where no dtype is asked for, Python floats become the default."""
     try:
         array = np.asarray(_leaves_to_numpy(obj))
     except ValueError as error:
@@ -83,9 +100,9 @@ def _gather(obj: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
     if dtype is not None or not isinstance(obj, list | tuple):
         return array
     if array.size == 0:
-        return array.astype(np.float32)
-    single = {np.dtype(np.float64): np.float32, np.dtype(np.complex128): np.complex64}.get(array.dtype)
-    return array if single is None or _holds_arrays(obj) else array.astype(single)
+        return array.astype(dtypes.get_default_dtype().numpy)
+    default = {"f": dtypes.get_default_dtype(), "c": dtypes.default_complex()}.get(array.dtype.kind)
+    return array if default is None or _holds_arrays(obj) else array.astype(default.numpy)
 
 
 def _leaves_to_numpy(obj: Any) -> Any:

@@ -21,13 +21,14 @@ def _require_leaf(what: str, x: Tensor) -> None:
 
 def reduce_tensor(x: Tensor) -> tuple[Any, ...]:
     _require_leaf("pickle", x)
-    dtype = x.dtype.numpy or np.dtype(np.uint16)  # bfloat16, which NumPy lacks, as its bits
-    elements = np.ascontiguousarray(_engine.to_numpy(x._array, dtype)).reshape(x.shape)
+    bits = x.dtype.numpy or np.dtype(np.uint16)  # bfloat16
+    elements = np.ascontiguousarray(_engine.to_numpy(x._array, bits)).reshape(x.shape)  # NumPy's own pickling, out of band in protocol 5
     return _rebuild, (type(x), elements, x.dtype, x._requires_grad)
 
 
 def _rebuild(cls: type, elements: np.ndarray[Any, Any], dtype: DType, requires_grad: bool) -> Tensor:
-    result: Tensor = cls(_tensor.ops.copy(_tensor.Tensor(_engine.from_numpy(elements, dtype)))._array)
+    own = elements if elements.flags.writeable else elements.copy()  # out of band, the buffer may be somebody's bytes
+    result: Tensor = cls(_engine.from_numpy(own, dtype))
     result._requires_grad = requires_grad
     return result
 

@@ -147,7 +147,7 @@ class MultiheadAttention(Module):
 
 
 def _as_added(mask: Tensor, like: Tensor) -> Tensor:
-    return ops.where(mask, -math.inf, zeros((), like.dtype)) if mask.dtype.kind == "b" else ops.astype(mask, like.dtype)
+    return ops.where(mask, -math.inf, zeros((), like.dtype)) if mask.dtype.kind == "b" else ops.astype(mask, like.dtype, copy=False)
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, is_causal: bool, dropout: float) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,7 @@ from pyengine.ops.in_place import *
 from pyengine.ops.index import *
 from pyengine.ops.linalg import *
 from pyengine.ops.norm import *
+from pyengine.ops.numpy_names import *
 from pyengine.ops.padding import *
 from pyengine.ops.pool import *
 from pyengine.ops.random import *

@@ -114,8 +114,8 @@ def _pull_again(
     """From the gradients of dQ, dK, dV to those of g, Q, K, V; block by block of queries."""
     wide = dtypes.float32 if q.dtype.itemsize == 2 else q.dtype
     group = q.shape[1] // max(k.shape[1], 1)
-    hq, g, q = (_grouped(ops.astype(t, wide), group) for t in (h[0], g, q))
-    hk, hv, k, v = (ops.expand_dims(ops.astype(t, wide), axis=2) for t in (h[1], h[2], k, v))
+    hq, g, q = (_grouped(ops.astype(t, wide, copy=False), group) for t in (h[0], g, q))
+    hk, hv, k, v = (ops.expand_dims(ops.astype(t, wide, copy=False), axis=2) for t in (h[1], h[2], k, v))
     size = max(1, BLOCK_SCORES // max(math.prod(q.shape[:3]) * k.shape[3], 1))
     blocks = []
     dk, dv = creation.zeros(k.shape, wide), creation.zeros(v.shape, wide)

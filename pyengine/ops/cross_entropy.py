@@ -49,14 +49,14 @@ def cross_entropy(
         loss = ops.sum(loss) / (
             loss.size if dtypes.is_floating(target.dtype) else _weight_of_targets(loss.dtype, target, weight, ignore_index)
         )
-    return ops.astype(loss, logits.dtype)
+    return ops.astype(loss, logits.dtype, copy=False)
 
 
 def _weight_of_targets(dtype: dtypes.DType, target: Tensor, weight: Tensor | None, ignore_index: int) -> Tensor:
     counted = ops.not_equal(target, ignore_index)
     if weight is None:
-        return ops.sum(ops.astype(counted, dtype))
-    return ops.sum(ops.where(counted, ops.astype(weight, dtype)[ops.where(counted, target, 0)], 0.0))
+        return ops.sum(ops.astype(counted, dtype, copy=False))
+    return ops.sum(ops.where(counted, ops.astype(weight, dtype, copy=False)[ops.where(counted, target, 0)], 0.0))
 
 
 def softmax_cross_entropy(
@@ -77,7 +77,7 @@ def _pull_logits(g: Tensor, options: _Options, logits: Tensor, target: Tensor, w
     if is_grad_enabled():
         logits, g = _silenced(options, logits, target, logits), _silenced(options, logits, target, _by_row(g, logits))
         weighted = _smoothed(g.dtype, options, logits, target) * _class_weights(g.dtype, logits, weight)
-        probabilities = ops.softmax(ops.astype(logits, g.dtype), axis=_class_axis(logits))
+        probabilities = ops.softmax(ops.astype(logits, g.dtype, copy=False), axis=_class_axis(logits))
         total = ops.sum(weighted, axis=_class_axis(logits), keepdims=True)
         return g * (probabilities * total - weighted)
     arrays = (logits._array, target._array, None if weight is None else weight._array)
@@ -110,12 +110,12 @@ def _by_row(g: Tensor, logits: Tensor) -> Tensor:
 def _class_weights(dtype: dtypes.DType, logits: Tensor, weight: Tensor | None) -> Tensor | float:
     if weight is None:
         return 1.0
-    return ops.reshape(ops.astype(weight, dtype), (-1,) + (1,) * (logits.ndim - 1 - _class_axis(logits)))
+    return ops.reshape(ops.astype(weight, dtype, copy=False), (-1,) + (1,) * (logits.ndim - 1 - _class_axis(logits)))
 
 
 def _surprise(dtype: dtypes.DType, logits: Tensor) -> Tensor:
     """-log softmax(x)."""
-    return -ops.log_softmax(ops.astype(logits, dtype), axis=_class_axis(logits))
+    return -ops.log_softmax(ops.astype(logits, dtype, copy=False), axis=_class_axis(logits))
 
 
 def _silenced(options: _Options, logits: Tensor, target: Tensor, x: Tensor) -> Tensor:
@@ -131,8 +131,8 @@ def _smoothed(dtype: dtypes.DType, options: _Options, logits: Tensor, target: Te
     count = logits.shape[axis]
     even = options.label_smoothing / max(count, 1)
     if dtypes.is_floating(target.dtype):
-        return ops.astype(target, dtype) * (1.0 - options.label_smoothing) + even
+        return ops.astype(target, dtype, copy=False) * (1.0 - options.label_smoothing) + even
     classes = ops.reshape(creation.arange(count), (-1,) + (1,) * (logits.ndim - 1 - axis))
     rows = ops.expand_dims(target, axis=axis)
-    hard = ops.astype(ops.equal(rows, classes), dtype) * (1.0 - options.label_smoothing)
+    hard = ops.astype(ops.equal(rows, classes), dtype, copy=False) * (1.0 - options.label_smoothing)
     return ops.where(ops.not_equal(rows, options.ignore_index), hard + even, 0.0)

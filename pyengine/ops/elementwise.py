@@ -169,7 +169,7 @@ def _pow_base_vjp(g: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 def _pow_exponent_vjp(g: Tensor, a: Tensor, b: Tensor) -> Tensor:
     no_slope = ops.logical_and(ops.equal(a, 0), ops.greater_equal(real(b), 0))
-    base = ops.astype(a, dtypes.promote(a.dtype, b.dtype)) if is_complex(b) else a
+    base = ops.astype(a, dtypes.promote(a.dtype, b.dtype), copy=False) if is_complex(b) else a
     return multiply(g, conj(multiply(pow(a, b), ops.log(ops.where(no_slope, 1.0, base)))))
 
 

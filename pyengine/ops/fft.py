@@ -111,7 +111,7 @@ def _as_complex(op: str, value: Any) -> Tensor:
     x = as_tensor(value)
     if not dtypes.is_inexact(x.dtype) or x.dtype.itemsize == 2:
         raise TypeError(f"{op}: dtype not supported: {x.dtype}; must be float32, float64, complex64 or complex128")
-    return ops.astype(x, dtypes.complex_of(x.dtype))
+    return ops.astype(x, dtypes.complex_of(x.dtype), copy=False)
 
 
 def _as_real(op: str, value: Any) -> Tensor:
@@ -233,7 +233,7 @@ def rfftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: str | None
 
 def _frequencies(op: str, n: int, k: Sequence[int], d: float, dtype: Any, device: str | None) -> Tensor:
     creation.check_device(op, device)
-    target = dtypes.float32 if dtype is None else dtypes.as_dtype(dtype)
+    target = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     if not dtypes.is_floating(target):
         raise TypeError(f"{op}: not a floating dtype: {target}; frequencies are fractions")
     if n < 1 or d == 0 or math.isnan(d):

@@ -137,7 +137,7 @@ def _written_vjp(shape: tuple[int, ...], indices: Tensor, axis: int, g: Tensor) 
     numbers = ops.reshape(creation.arange(indices.size), indices.shape)
     winners = scatter(creation.zeros(shape, dtypes.int64), indices, numbers, axis=axis)
     wins = ops.equal(take_along_axis(winners, indices, axis=axis), numbers)
-    return ops.multiply(take_along_axis(g, indices, axis=axis), ops.astype(wins, g.dtype))
+    return ops.multiply(take_along_axis(g, indices, axis=axis), ops.astype(wins, g.dtype, copy=False))
 
 
 # Segments ---------------------------------------------------------------------------------------------------------------------------------
@@ -158,10 +158,10 @@ def segment_mean(x: Any, segment_ids: Any, /, num_segments: int | None = None) -
     x, ids, count = _segments("segment_mean", x, segment_ids, num_segments)
     if not dtypes.is_floating(x.dtype):
         raise TypeError(f"segment_mean: dtype is not floating: {x.dtype}; convert first")
-    wide = ops.astype(x, dtypes.float32) if x.dtype.itemsize == 2 else x
+    wide = ops.astype(x, dtypes.float32, copy=False) if x.dtype.itemsize == 2 else x
     sizes = segment_sum(creation.ones((ids.size,), wide.dtype), ids, count)
     divisors = ops.reshape(ops.maximum(sizes, 1.0), (count,) + (1,) * (x.ndim - 1))
-    return ops.astype(ops.divide(segment_sum(wide, ids, count), divisors), x.dtype)
+    return ops.astype(ops.divide(segment_sum(wide, ids, count), divisors), x.dtype, copy=False)
 
 
 def segment_max(x: Any, segment_ids: Any, /, num_segments: int | None = None) -> Tensor:
@@ -209,7 +209,7 @@ def _neutral(which: str, dtype: DType) -> float | int:
 
 
 def _segment_extreme_vjp(ids: Tensor, g: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    chosen = ops.astype(ops.equal(x, take(y, ids, axis=0)), x.dtype)
+    chosen = ops.astype(ops.equal(x, take(y, ids, axis=0)), x.dtype, copy=False)
     share = ops.divide(g, segment_sum(chosen, ids, y.shape[0]))  # of an empty segment nobody takes one
     return ops.multiply(take(share, ids, axis=0), chosen)
 

@@ -26,7 +26,7 @@ def in_place(op: Callable[[Any, Any], Tensor], x: Tensor, other: Any, /) -> Tens
     if "bifc".index(result.dtype.kind.replace("u", "i")) > "bifc".index(x.dtype.kind.replace("u", "i")):
         raise TypeError(f"{name}: result does not fit: {result.dtype} into {x.dtype}; the kind of dtype cannot rise in place")
     _engine.assign(x._array, result._array)
-    rebind(x, ops.astype(result, x.dtype))
+    rebind(x, ops.astype(result, x.dtype, copy=False))
     return x
 
 

@@ -137,7 +137,7 @@ class _Selection:
         if dtypes.is_floating(index.dtype):
             raise IndexError(f"getitem: not integers or booleans: index array of {index.dtype}; only these can select")
         if index.dtype is not dtypes.bool_:
-            self.indices.append((len(self.layout), ops.astype(index, dtypes.int64)))
+            self.indices.append((len(self.layout), ops.astype(index, dtypes.int64, copy=False)))
             self.layout.append(axis)
             return 1
         if index.ndim == 0:  # as if on a new axis of size 1: kept or not

@@ -181,7 +181,7 @@ def _affine(y: Tensor, weight: Tensor | None, bias: Tensor | None, shape: tuple[
         result = result * (weight if shape is None else ops.reshape(weight, shape))
     if bias is not None:
         result = result + (bias if shape is None else ops.reshape(bias, shape))
-    return ops.astype(result, y.dtype)
+    return ops.astype(result, y.dtype, copy=False)
 
 
 def _update(running: Tensor | None, statistic: Tensor, momentum: float) -> None:

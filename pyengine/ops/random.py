@@ -115,17 +115,17 @@ def _draw(
     if any(size < 0 for size in shape):
         raise ValueError(f"random: negative size: {shape}; every size must be at least 0")
     seed, offset = (generator or default_generator).advance(math.prod(shape))
-    return kernel(shape, dtypes.as_dtype(dtype), seed, offset, *parameters)
+    return kernel(shape, dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype), seed, offset, *parameters)
 
 
-def rand(*shape: Any, dtype: Any = dtypes.float32, generator: Generator | None = None, requires_grad: bool = False) -> Tensor:
+def rand(*shape: Any, dtype: Any = None, generator: Generator | None = None, requires_grad: bool = False) -> Tensor:
     """Uniform numbers in [0, 1): multiples of 2^-24 in float32 (2^-53 in float64, 2^-11 in float16, 2^-8 in bfloat16)."""
     x = Tensor(_draw(_engine.random_uniform, _unpacked(shape), dtype, generator))
     x.requires_grad = requires_grad
     return x
 
 
-def randn(*shape: Any, dtype: Any = dtypes.float32, generator: Generator | None = None, requires_grad: bool = False) -> Tensor:
+def randn(*shape: Any, dtype: Any = None, generator: Generator | None = None, requires_grad: bool = False) -> Tensor:
     """Normal numbers of mean 0 and variance 1 (Box and Muller 1958), up to 6.8 in magnitude in float32, 8.7 in float64.
 
     float16 and bfloat16 are those of float32, rounded.
@@ -135,16 +135,14 @@ def randn(*shape: Any, dtype: Any = dtypes.float32, generator: Generator | None 
     return x
 
 
-def uniform(
-    shape: Shape, low: float = 0.0, high: float = 1.0, *, dtype: Any = dtypes.float32, generator: Generator | None = None
-) -> Tensor:
+def uniform(shape: Shape, low: float = 0.0, high: float = 1.0, *, dtype: Any = None, generator: Generator | None = None) -> Tensor:
     """``low + (high - low) u`` with u as from :func:`rand`; rounding may give ``high`` itself. ValueError unless low <= high."""
     if not low <= high:
         raise ValueError(f"uniform: bounds out of order: low {low}, high {high}; low must not lie above high")
     return ops.add(ops.multiply(rand(_sizes(shape), dtype=dtype, generator=generator), high - low), low)
 
 
-def normal(shape: Shape, mean: float = 0.0, std: float = 1.0, *, dtype: Any = dtypes.float32, generator: Generator | None = None) -> Tensor:
+def normal(shape: Shape, mean: float = 0.0, std: float = 1.0, *, dtype: Any = None, generator: Generator | None = None) -> Tensor:
     """``mean + std z`` with z as from :func:`randn`. ValueError if ``std`` is negative."""
     if not std >= 0:
         raise ValueError(f"normal: negative standard deviation: {std}; must be at least 0")
@@ -162,19 +160,19 @@ def randint(low: int, high: int, shape: Shape = (), *, dtype: Any = dtypes.int64
 
 
 def bernoulli(p: Any, shape: Shape | None = None, *, dtype: Any = None, generator: Generator | None = None) -> Tensor:
-    """1 with probability ``p``, else 0. One number p with a shape (dtype float32 unless given), or a tensor of them, which has both.
+    """1 with probability ``p``, else 0. One number p with a shape (the default dtype unless given), or a tensor of them, which has both.
 
     p counts in steps of 2^-32 (of its uniform numbers' steps, where it is a tensor). ValueError unless p lies in [0, 1].
     """
     if isinstance(p, int | float):
         p = _probability("bernoulli", p)
-        return Tensor(_draw(_engine.random_bernoulli, _sizes(() if shape is None else shape), dtype or dtypes.float32, generator, p, 1.0))
+        return Tensor(_draw(_engine.random_bernoulli, _sizes(() if shape is None else shape), dtype, generator, p, 1.0))
     p = as_tensor(p)
     if not bool(ops.all(ops.logical_and(ops.greater_equal(p, 0.0), ops.less_equal(p, 1.0)))):
         raise ValueError("bernoulli: not probabilities: some p lies outside [0, 1]; all must lie inside")
     full = p.shape if shape is None else _sizes(shape)
     u = rand(full, dtype=p.dtype, generator=generator)
-    return ops.astype(ops.less(u, ops.broadcast_to(p.detach(), full)), dtype or p.dtype)
+    return ops.astype(ops.less(u, ops.broadcast_to(p.detach(), full)), dtype or p.dtype, copy=False)
 
 
 def _probability(op: str, p: float) -> float:
@@ -186,7 +184,7 @@ def _probability(op: str, p: float) -> float:
 def randperm(n: int, *, dtype: Any = dtypes.int64, generator: Generator | None = None) -> Tensor:
     """The integers from 0 to n - 1 in random order, all orders equally likely (to within n^2 2^-65, the chance of equal sort keys)."""
     keys = _draw(_engine.random_integers, _sizes(n), dtypes.uint64, generator, 0, 0)
-    return ops.astype(ops.argsort(Tensor(keys)), dtype)
+    return ops.astype(ops.argsort(Tensor(keys)), dtype, copy=False)
 
 
 def dropout(x: Any, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:

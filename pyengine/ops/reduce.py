@@ -46,17 +46,17 @@ def _converted(x: Any, dtype: Any) -> Tensor:
     tensor = as_tensor(x)
     if dtype is None or (not dtypes.is_inexact(tensor.dtype) and not dtypes.is_floating(dtypes.as_dtype(dtype))):
         return tensor
-    return ops.astype(tensor, dtype)
+    return ops.astype(tensor, dtype, copy=False)
 
 
 def _as_float(x: Any) -> Tensor:
     x = as_tensor(x)
-    return x if dtypes.is_inexact(x.dtype) else ops.astype(x, dtypes.float32)
+    return x if dtypes.is_inexact(x.dtype) else ops.astype(x, dtypes.get_default_dtype(), copy=False)
 
 
 def _wide(x: Tensor) -> Tensor:
     """x, 16-bit floats in float32."""
-    return ops.astype(x, dtypes.float32) if x.dtype.itemsize == 2 else x
+    return ops.astype(x, dtypes.float32, copy=False) if x.dtype.itemsize == 2 else x
 
 
 def sum(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
@@ -72,7 +72,7 @@ def sum(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = Fal
     if is_complex(x):
         return by_parts(partial(sum, axis=axes, keepdims=keepdims), x)
     result = record("sum", _engine.sum(x._array, axes, keepdims), (x,), (partial(_spread, x.shape, axes),))
-    return result if dtype is None else ops.astype(result, dtype)
+    return result if dtype is None else ops.astype(result, dtype, copy=False)
 
 
 def sum_to(x: Any, shape: tuple[int, ...], /) -> Tensor:
@@ -112,7 +112,7 @@ def prod(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = Fa
     if is_complex(x):
         return _complex_prod(x, axes, keepdims)
     result = record("prod", _engine.prod(x._array, axes, keepdims), (x,), (partial(_prod_vjp, axes),), (x,))
-    return result if dtype is None else ops.astype(result, dtype)
+    return result if dtype is None else ops.astype(result, dtype, copy=False)
 
 
 def _complex_prod(x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
@@ -182,7 +182,7 @@ def _extreme(op: str, x: Tensor, axis: Axis, keepdims: bool) -> Tensor:
 
 
 def _extreme_vjp(axes: tuple[int, ...], g: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    chosen = ops.astype(ops.equal(x, _spread(x.shape, axes, y)), x.dtype)
+    chosen = ops.astype(ops.equal(x, _spread(x.shape, axes, y)), x.dtype, copy=False)
     share = ops.divide(g, ops.reshape(sum(chosen, axis=axes), g.shape))
     return ops.multiply(_spread(x.shape, axes, share), chosen)
 
@@ -227,7 +227,7 @@ def all(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
 
 def count_nonzero(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """How many elements over ``axis`` are not 0 (NaN is not), int64."""
-    return sum(ops.astype(x, dtypes.bool_), axis=axis, keepdims=keepdims)
+    return sum(ops.astype(x, dtypes.bool_, copy=False), axis=axis, keepdims=keepdims)
 
 
 # Of these ---------------------------------------------------------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ def var(x: Any, /, axis: Axis = None, *, correction: float = 0.0, keepdims: bool
     deviation = ops.subtract(wide, mean(wide, axis=axes, keepdims=True))
     squares = sum(ops.multiply(deviation, deviation), axis=axes, keepdims=keepdims)
     divisor = builtins.max(_count(x.shape, axes) - correction, 0.0)
-    return ops.astype(ops.divide(squares, divisor), x.dtype)
+    return ops.astype(ops.divide(squares, divisor), x.dtype, copy=False)
 
 
 def std(x: Any, /, axis: Axis = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:

@@ -27,7 +27,7 @@ def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, inc
         return by_parts(partial(cumulative_sum, axis=along, include_initial=include_initial), x)
     array = _engine.cumulative_sum(x._array, along, include_initial)
     result = record("cumulative_sum", array, (x,), (partial(_cumulative_sum_vjp, along, include_initial),))
-    return result if dtype is None else ops.astype(result, dtype)
+    return result if dtype is None else ops.astype(result, dtype, copy=False)
 
 
 def _axis(op: str, x: Tensor, axis: int | None) -> int:
@@ -58,7 +58,7 @@ def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, in
         return _complex_prod(x, along, include_initial)
     array = _engine.cumulative_prod(x._array, along, include_initial)
     result = record("cumulative_prod", array, (x,), (partial(_cumulative_prod_vjp, along, include_initial),), (x,))
-    return result if dtype is None else ops.astype(result, dtype)
+    return result if dtype is None else ops.astype(result, dtype, copy=False)
 
 
 def _complex_prod(x: Tensor, axis: int, include_initial: bool) -> Tensor:

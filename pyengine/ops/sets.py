@@ -50,7 +50,7 @@ def unique_all(x: Any, /) -> UniqueAll:
     is_first = ops.concat([creation.ones((min(x.size, 1),), dtypes.bool_), starts_one])
     starts = ops.nonzero(is_first)[0]
     indices = ops.take(order, starts)  # sorting is stable, so the first of equals is the one that occurs first
-    rank = ops.subtract(ops.cumulative_sum(ops.astype(is_first, dtypes.int64), axis=0), 1)
+    rank = ops.subtract(ops.cumulative_sum(ops.astype(is_first, dtypes.int64, copy=False), axis=0), 1)
     inverse = creation.zeros((x.size,), dtypes.int64)
     inverse[order] = rank
     ends = ops.concat([starts[1:], creation.full((min(x.size, 1),), x.size)])
@@ -81,7 +81,7 @@ def isin(x1: Any, x2: Any, /, *, invert: bool = False) -> Tensor:
     """
     a, b = coerce(x1, x2)
     common = dtypes.promote(a.dtype, b.dtype)
-    a, b = ops.astype(a.detach(), common), ops.reshape(ops.astype(b.detach(), common), (-1,))
+    a, b = ops.astype(a.detach(), common, copy=False), ops.reshape(ops.astype(b.detach(), common, copy=False), (-1,))
     found = _found(a, b) if b.size and a.size else creation.zeros(a.shape, dtypes.bool_)
     return ops.logical_not(found) if invert else found
 

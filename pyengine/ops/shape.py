@@ -256,7 +256,7 @@ def roll(x: Any, /, shift: int | tuple[int, ...], *, axis: Axis = None) -> Tenso
         if size and by % size:
             head, tail = split(rolled, (size - by % size, by % size), axis=one)
             rolled = concat((tail, head), axis=one)
-    return rolled
+    return copy(rolled) if rolled is x else rolled
 
 
 def tile(x: Any, repetitions: Sequence[int], /) -> Tensor:
@@ -268,7 +268,7 @@ def tile(x: Any, repetitions: Sequence[int], /) -> Tensor:
     shape = (1,) * (rank - x.ndim) + x.shape
     wide = tuple(n for pair in zip(counts, shape, strict=True) for n in pair)
     narrow = tuple(n for size in shape for n in (1, size))
-    return reshape(broadcast_to(reshape(x, narrow), wide), tuple(c * s for c, s in zip(counts, shape, strict=True)))
+    return reshape(broadcast_to(reshape(x, narrow), wide), tuple(c * s for c, s in zip(counts, shape, strict=True)), copy=True)
 
 
 def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Tensor:
@@ -281,7 +281,7 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Tensor:
         if repeats < 0:
             raise ValueError(f"repeat: negative count: {repeats}; must be at least 0")
         wide = broadcast_to(expand_dims(x, axis + 1), (*x.shape[: axis + 1], repeats, *x.shape[axis + 1 :]))
-        return flatten(wide, axis, axis + 1)
+        return reshape(wide, (*x.shape[:axis], x.shape[axis] * repeats, *x.shape[axis + 1 :]), copy=True)
     counts = as_tensor(repeats).tolist()
     if isinstance(counts, int):
         return repeat(x, counts, axis=axis)
@@ -331,8 +331,8 @@ def copy(x: Any, /) -> Tensor:
     return record("copy", _copied(x._array), (x,), (_identity_vjp,))
 
 
-def astype(x: Any, dtype: Any, /, *, copy: bool = False, device: str | None = None) -> Tensor:
-    """x converted; x itself if it has the dtype already and no copy is asked for. Gradient: converted back."""
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: str | None = None) -> Tensor:
+    """x converted, in memory of its own; with ``copy=False`` x itself if it has the dtype already. Gradient: converted back."""
     x = as_tensor(x)
     creation.check_device("astype", device)
     target = dtypes.as_dtype(dtype)

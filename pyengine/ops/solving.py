@@ -61,7 +61,7 @@ def solve(x1: Any, x2: Any, /) -> Tensor:
     except ValueError:
         raise ValueError(f"solve: stacks do not broadcast: a {a.shape}, b {b.shape}; sizes in front must be equal or 1") from None
     common = dtypes.promote(a.dtype, b.dtype)
-    a, b = ops.astype(a, common), ops.astype(b, common)
+    a, b = ops.astype(a, common, copy=False), ops.astype(b, common, copy=False)
     columns = ops.reshape(b, (1,) * (a.ndim - b.ndim) + b.shape)  # NumPy 1 takes a b of lower rank for a stack of vectors
     y = lapack("solve", _invertible, np.linalg.solve, a, columns)
     return record("solve", interop.from_result(y, common), (a, b), _solve_vjp, (a, OUTPUT))

@@ -39,11 +39,11 @@ def vector_norm(x: Any, /, *, axis: Axis = None, keepdims: bool = False, ord: fl
     axes = _axes("vector_norm", axis, x.ndim)
     dtype = dtypes.real_of(x.dtype)
     if ord == 0:
-        return ops.astype(ops.count_nonzero(x, axis=axes, keepdims=keepdims), dtype)
+        return ops.astype(ops.count_nonzero(x, axis=axes, keepdims=keepdims), dtype, copy=False)
     if math.isinf(ord):
         return (ops.max if ord > 0 else ops.min)(ops.abs(x), axis=axes, keepdims=keepdims)
     with no_grad():
-        y = ops.astype(_power_mean(_wide(x), axes, float(ord), keepdims), dtype)
+        y = ops.astype(_power_mean(_wide(x), axes, float(ord), keepdims), dtype, copy=False)
     return record("vector_norm", y._array, (x,), (partial(_vector_norm_vjp, axes, float(ord)),), (x, OUTPUT))
 
 

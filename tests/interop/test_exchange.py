@@ -191,3 +191,67 @@ def test_dtypes_compare_with_anything() -> None:
     assert pickle.loads(pickle.dumps(pe.bfloat16)) is pe.bfloat16
     with pytest.raises(TypeError, match="dtype: not an element type: 'float8'"):
         pe.zeros(3, dtype="float8")
+
+
+def test_ufuncs_of_numpy_are_ours() -> None:
+    a, x = np.arange(3.0), pe.ones(3, requires_grad=True)
+    for y, expected in (
+        (a + x, a + 1),
+        (np.float64(2) * x, [2] * 3),
+        (np.sin(x), np.sin(np.ones(3))),
+        (np.power(x, 2), [1] * 3),
+        (a < x, a < 1),
+    ):
+        assert isinstance(y, pe.Tensor)
+        np.testing.assert_allclose(y.detach().numpy(), expected, rtol=4 * pe.finfo(pe.float32).eps)
+    (a * x).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [0.0, 1.0, 2.0]
+    a += x.detach()
+    assert a.tolist() == [1.0, 2.0, 3.0]  # NumPy's memory, NumPy's sum
+    for call in (lambda: np.add.reduce(x), lambda: np.frexp(x), lambda: np.add(x, x, where=a > 1)):
+        with pytest.raises(TypeError, match="NotImplemented"):
+            call()
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("dtype", dtypes.all_dtypes, ids=str)
+def test_every_protocol_of_pickle(protocol: int, dtype: pe.DType) -> None:
+    x = pe.astype(pe.asarray([[0, 1], [2, 3]]), dtype).mT
+    again = pickle.loads(pickle.dumps(x, protocol))
+    assert (again.dtype, again.shape) == (dtype, (2, 2))
+    assert bool(pe.all(again == x))
+    again[0, 0] = again[1, 1]
+
+
+@given(arrays())
+def test_pickle_out_of_band_copies_nothing(x: np.ndarray[Any, Any]) -> None:
+    buffers: list[pickle.PickleBuffer] = []
+    data = pickle.dumps(pe.asarray(np.ascontiguousarray(x)), 5, buffer_callback=buffers.append)
+    memory = [bytearray(buffer.raw()) for buffer in buffers]
+    again = pickle.loads(data, buffers=memory)
+    np.testing.assert_array_equal(again.numpy(), x)
+    if x.size:
+        assert len(data) < 500
+        assert np.shares_memory(again.numpy(), np.frombuffer(memory[0], np.uint8))
+    read_only = pickle.loads(data, buffers=[bytes(part) for part in memory])
+    assert not read_only._array.readonly  # an own copy
+
+
+def test_view_reads_memory_as_another_dtype() -> None:
+    z = pe.asarray([[1 + 2j, 3 - 4j]], dtype=pe.complex128)
+    pairs = z.view(pe.float64)
+    assert pairs.tolist() == [[1.0, 2.0, 3.0, -4.0]]
+    pairs[0, 0] = 5.0
+    assert z.tolist() == [[5 + 2j, 3 - 4j]]
+    assert pairs.view(pe.complex128).tolist() == z.tolist()
+    assert pe.asarray([1.0]).view(pe.int32).item() == 0x3F800000
+    assert z.view(pe.complex128) is z
+    with pytest.raises(
+        ValueError, match=r"view: memory does not fit: pyengine.float32, shape \(3, 2\), strides \(1, 3\), to pyengine.int8"
+    ):
+        pe.ones((2, 3)).mT.view(pe.int8)
+    with pytest.raises(TypeError, match=r"view: no such dtype in NumPy: pyengine.bfloat16 to pyengine.int16"):
+        pe.ones(2, dtype=pe.bfloat16).view(pe.int16)
+    with pytest.raises(TypeError, match=r"view: on the tape: pyengine.float32"):
+        pe.ones(2, requires_grad=True).view(pe.int32)

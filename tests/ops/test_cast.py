@@ -165,7 +165,10 @@ def test_assign_broadcasts_converts_and_counts() -> None:
         _engine.assign(_engine.broadcast_to(pe.zeros((1,))._array, (4,)), x._array)
 
 
-def test_astype_returns_itself_where_nothing_changes() -> None:
+def test_astype_copies_unless_told_otherwise() -> None:
     x = pe.ones((3,))
-    assert pe.astype(x, pe.float32) is x
+    assert pe.astype(x, pe.float32, copy=False) is x
+    for y in (pe.astype(x, pe.float32), x.astype(pe.float32), pe.astype(pe.broadcast_to(pe.ones(()), (3,)), pe.float32)):
+        y[0] = 2.0
+        assert (x.tolist(), y.tolist()) == ([1.0, 1.0, 1.0], [2.0, 1.0, 1.0])
     assert not pe.astype(x, pe.float32, copy=True)._array.shares_storage(x._array)

@@ -179,3 +179,19 @@ def test_a_range_of_numpy_integers_is_of_integers() -> None:
 def test_errors(call: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call(pe.zeros((2, 3)))
+
+
+def test_what_is_laid_out_again_has_memory_of_its_own() -> None:
+    x = pe.ones((1, 3))
+    for y in (
+        pe.tile(x, (1, 1)),
+        pe.tile(x, (2, 1)),
+        pe.repeat(x, 1),
+        pe.repeat(pe.ones(1), 3),
+        pe.repeat(x, 2, axis=0),
+        pe.roll(x, 0, axis=1),
+    ):
+        assert not y._array.shares_storage(x._array)
+        y[..., 0] = 2.0
+        assert float(pe.sum(y)) == y.size + y.size // y.shape[-1]  # one place each, in every row
+    assert x.tolist() == [[1.0, 1.0, 1.0]]
