@@ -141,7 +141,7 @@ def test_python_values_get_the_default_dtypes() -> None:
     with pytest.raises(OverflowError, match=r"asarray: out of range: 300 for pyengine.uint8; must be in \[0, 255\]"):
         pe.asarray(300, dtype=pe.uint8)
     assert pe.asarray(1j).dtype is pe.asarray([1j, 2]).dtype is pe.complex64
-    with pytest.raises(TypeError, match="asarray: complex to real: 1j to pyengine.int64"):
+    with pytest.raises(TypeError, match=r"asarray: complex to real: 1j to pyengine.int64"):
         pe.asarray(1j, dtype=pe.int64)
     with pytest.raises(TypeError, match="asarray: no such element type"):
         pe.asarray(["a"])
