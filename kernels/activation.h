@@ -9,7 +9,7 @@
 //   gelu_tanh      x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3)   x
 //   softplus       log(1 + exp(x))                                  x
 //
-//   relu also takes integers. At 0 the derivative of relu is 0. NaN in, NaN out.
+//   relu also takes integers; relu(-0) = 0. At 0 the derivative of relu is 0. NaN in, NaN out.
 //   f(x) within 3 ulp; silu 4; gelu 8 + x^2 and gelu_tanh 3 + 3 |2 u| for negative x, where they fall off as exp(-x^2 / 2) and exp(2 u)
 #pragma once
 

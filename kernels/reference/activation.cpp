@@ -18,7 +18,7 @@ double product(double x, double f) { return f == 0 ? std::copysign(0.0, x) : x *
 
 double apply(Activation f, double x) {
     switch (f) {
-        case Activation::relu: return x < 0 ? 0 : x;
+        case Activation::relu: return x > 0 || std::isnan(x) ? x : 0;
         case Activation::sigmoid: return sigmoid(x);
         case Activation::tanh: return std::tanh(x);
         case Activation::silu: return product(x, sigmoid(x));

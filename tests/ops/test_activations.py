@@ -170,6 +170,13 @@ def test_relu_of_integers() -> None:
         pe.relu(pe.asarray([True]))
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_relu_of_minus_zero_is_zero(level: str) -> None:
+    _engine.set_isa(level)
+    for dtype in FLOATS:
+        assert not np.signbit(numpy_of(pe.relu(pe.asarray([-0.0] * 9, dtype=dtype)))).any()
+
+
 def test_integers_count_as_float32() -> None:
     x = pe.asarray([-1, 2])
     for f in (pe.sigmoid, pe.tanh, pe.silu, pe.gelu, pe.softplus, pe.elu, pe.leaky_relu):
