@@ -9,6 +9,16 @@
 namespace pyengine::kernels {
 namespace {
 
+/// A vector whose integers wrap: in signed ones overflow is undefined, lane by lane.
+template <typename V>
+inline auto wrapping(V v) {
+    using T = std::remove_cvref_t<decltype(v[0])>;
+    if constexpr (std::is_integral_v<T>)
+        return (Vec<std::make_unsigned_t<T>>)v;
+    else
+        return v;
+}
+
 struct Sum {
     template <typename A>
     static constexpr A identity = A{0};
@@ -17,7 +27,7 @@ struct Sum {
         if constexpr (std::is_arithmetic_v<V>)
             return wrapping_add(a, b);
         else
-            return a + b;
+            return (V)(wrapping(a) + wrapping(b));
     }
 };
 
@@ -29,7 +39,7 @@ struct Product {
         if constexpr (std::is_arithmetic_v<V>)
             return wrapping_multiply(a, b);
         else
-            return a * b;
+            return (V)(wrapping(a) * wrapping(b));
     }
 };
 

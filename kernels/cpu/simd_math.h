@@ -25,6 +25,7 @@ struct Real;
 template <>
 struct Real<float> {
     using Int = std::int32_t;
+    using Bits = std::uint32_t;
     static constexpr int fraction_bits = 23;
     static constexpr Int bias = 127;
     static constexpr float round_shift = 0x1.8p23f;  // adding it leaves the nearest integer in the low bits
@@ -41,6 +42,7 @@ struct Real<float> {
 template <>
 struct Real<double> {
     using Int = std::int64_t;
+    using Bits = std::uint64_t;
     static constexpr int fraction_bits = 52;
     static constexpr Int bias = 1023;
     static constexpr double round_shift = 0x1.8p52;
@@ -99,7 +101,7 @@ inline Vec<T> vlog(Vec<T> x) {
     const Vec<T> normal = tiny ? x * R::to_normal : x;
     // Counting exponents from sqrt(1/2) puts m in the interval wanted.
     const Ints origin = (Ints)broadcast(static_cast<T>(0x1.6a09e667f3bcdp-1));
-    const Ints steps = (Ints)normal - origin;
+    const Ints steps = (Ints)((Vec<typename R::Bits>)normal - (Vec<typename R::Bits>)origin);  // of negative numbers, NaN below, it wraps
     const Ints exponent = steps >> R::fraction_bits;
     const Vec<T> m = (Vec<T>)((steps - (exponent << R::fraction_bits)) + origin);
     const Vec<T> e = __builtin_convertvector(exponent - (tiny & R::to_normal_exponent), Vec<T>);
