@@ -1,5 +1,9 @@
 #include "csrc/isa.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -19,6 +23,15 @@ Isa by_name(const std::string& name) {
         if (isa_name(level) == name) return level;
     fail_value("isa: level not available: '", name, "'; this machine and build have ", names(available_isas()));
 }
+
+#if defined(__x86_64__)
+[[maybe_unused]] bool cpu_has_avx2() {
+    __builtin_cpu_init();
+    unsigned a, b, c, d;
+    const bool f16c = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);  // clang 14 does not know this one by name
+    return f16c && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+#endif
 
 Isa& chosen() {
     static Isa level = [] {
@@ -47,17 +60,18 @@ std::string isa_name(Isa level) {
 
 std::vector<Isa> available_isas() {
     std::vector<Isa> levels;
-#if defined(__x86_64__)
-    __builtin_cpu_init();
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-    const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    if (avx512) levels.push_back(Isa::avx512);
-    if (avx2) levels.push_back(Isa::avx2);
-    levels.push_back(Isa::baseline);
-#elif defined(__aarch64__)
+#if defined(PYENGINE_HAS_avx512)
+    if (cpu_has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl"))
+        levels.push_back(Isa::avx512);
+#endif
+#if defined(PYENGINE_HAS_avx2)
+    if (cpu_has_avx2()) levels.push_back(Isa::avx2);
+#endif
+#if defined(PYENGINE_HAS_neon)
     levels.push_back(Isa::neon);
-#else
+#endif
+#if defined(PYENGINE_HAS_baseline)
     levels.push_back(Isa::baseline);
 #endif
     levels.push_back(Isa::reference);
