@@ -1,158 +1,209 @@
-// Compares the four heavy kernels of one level with the reference in float64, and runs each with one thread and with three, which must give
-// the same bits. For machines that have no Python, such as AArch64 under qemu:
+// Compares every kernel of one level with the reference. For machines that have no Python, such as AArch64 under qemu:
 //
 //     compare LEVEL
+#include "tests/neon/compare.h"
+
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <functional>
 #include <limits>
 
-#include "csrc/check.h"
 #include "csrc/isa.h"
-#include "csrc/ops.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/philox.h"
 
-using namespace pyengine;
-
+namespace pyengine::compare {
 namespace {
 
 std::string tested;
 int cases = 0, failures = 0;
 
-/// Uniform in [-range, range), rounded to `dtype`; the same on every machine.
-Array uniform(const Dims& shape, DType dtype, std::uint64_t seed, double range = 1) {
-    Array x(shape, DType::float64);
-    for (std::int64_t i = 0; i < x.size(); ++i) {
-        const double word = kernels::philox_word(seed, kernels::RandomStream::words32, static_cast<std::uint64_t>(i));
-        x.data<double>()[i] = range * (word * 0x1p-31 - 1);
-    }
-    return astype(x, dtype);
-}
-
-Array absolute(const Array& x) {
-    const Array result = copy(x, DType::float64);
-    for (std::int64_t i = 0; i < result.size(); ++i) result.data<double>()[i] = std::fabs(result.data<double>()[i]);
-    return result;
-}
-
-Array wide(const Array& x) { return astype(x, DType::float64); }
-
 struct Format {
-    int precision;
-    double smallest;
+    int precision, min_exponent;
+    double largest;
+    double smallest() const { return std::ldexp(1, min_exponent - precision + 1); }
 };
 
 Format format_of(DType dtype) {
     switch (dtype) {
-        case DType::float16: return {11, 0x1p-24};
-        case DType::bfloat16: return {8, 0x1p-133};
-        case DType::float32: return {24, 0x1p-149};
-        default: return {53, 0x1p-1074};
+        case DType::float16: return {11, -14, 65504};
+        case DType::bfloat16: return {8, -126, 0x1.fep127};
+        case DType::float32: return {24, -126, std::numeric_limits<float>::max()};
+        default: return {53, -1022, std::numeric_limits<double>::max()};
     }
 }
 
-/// tests/tolerance.py, roundings(): n roundings on partial results of at most `magnitude`; float64 results are compared with float64.
-double bound(double magnitude, double expected, std::int64_t n, DType dtype) {
-    const Format stored = format_of(dtype), used = stored.precision < 24 ? format_of(DType::float32) : stored;
+Format computed_in(DType dtype) { return format_of(size_of(dtype) == 2 ? DType::float32 : dtype); }
+
+double bound_of_roundings(double magnitude, double expected, std::int64_t n, DType dtype) {
+    const Format stored = format_of(dtype), used = computed_in(dtype);
     const double nu = static_cast<double>(n) * std::ldexp(1, -used.precision);
-    double result = nu / (1 - nu) * magnitude + static_cast<double>(n) * used.smallest;
-    if (used.precision == 53) result *= 2;
-    if (stored.precision < 24) result += std::ldexp(std::fabs(expected) + result, -stored.precision) + stored.smallest;
+    double bound = nu / (1 - nu) * magnitude + static_cast<double>(n) * used.smallest();
+    if (used.precision == 53) bound *= 2;  // of the reference, too
+    if (stored.precision < 24) bound += std::ldexp(std::fabs(expected) + bound, -stored.precision) + stored.smallest();
+    return bound;
+}
+
+double spacing(double x, const Format& format) {
+    int exponent = format.min_exponent + 1;
+    if (x != 0) std::frexp(x, &exponent);
+    return std::ldexp(1, std::max(exponent - 1, format.min_exponent) - format.precision + 1);
+}
+
+double bound_of_ulps(double size, double ulps, DType dtype) {
+    if (!std::isfinite(size)) return 0;
+    const Format stored = format_of(dtype), used = computed_in(dtype);
+    const double own = std::ldexp(ulps, stored.precision - used.precision), of_storing = stored.precision < 24 ? 0.5 : 0;
+    return (own + of_storing + std::ldexp(std::max(ulps, 1.0), stored.precision - 53)) * spacing(size, stored);
+}
+
+/// A float64 array of x's shape, from each element of x and of two others that are broadcast to it.
+template <typename F>
+Array map(const Array& x, const Array& a, const Array& b, F f) {
+    const Array result(x.shape(), DType::float64),
+        all[] = {contiguous(x), contiguous(broadcast_to(a, x.shape())), contiguous(broadcast_to(b, x.shape()))};
+    for (std::int64_t i = 0; i < x.size(); ++i)
+        result.data<double>()[i] = f(all[0].data<double>()[i], all[1].data<double>()[i], all[2].data<double>()[i]);
     return result;
 }
 
-bool same_bits(const Array& a, const Array& b) {
-    return std::memcmp(a.raw(), b.raw(), static_cast<std::size_t>(a.size() * size_of(a.dtype()))) == 0;
+/// The error as a share of the bound. Beyond the largest number of the type Inf is right, too.
+double share_of_bound(double result, double expected, double bound, double largest) {
+    if (result == expected || (std::isnan(result) && std::isnan(expected))) return 0;
+    if (std::isinf(result) && (result > 0) == (expected > 0) && std::fabs(expected) + bound >= largest) return 0;
+    const double share = std::fabs(result - expected) / bound;
+    return std::isnan(share) ? std::numeric_limits<double>::infinity() : share;
 }
 
-struct Expected {
-    Array value, magnitude;  // float64; magnitude is broadcast
-    std::int64_t roundings;
-};
+bool same_bits(const Array& a, const Array& b) {
+    return a.shape() == b.shape() && std::memcmp(a.raw(), b.raw(), static_cast<std::size_t>(a.size() * size_of(a.dtype()))) == 0;
+}
 
-void check(const std::string& what, const std::function<Array()>& op, const Expected& expected) {
+/// For floats: 1 where both are NaN, so that what its bits are does not count.
+Array without_nan(const Array& x) {
+    return is_floating(x.dtype()) ? ops::where(ops::unary(ops::UnaryOp::isnan, x), astype(number(1), x.dtype()), x) : x;
+}
+
+/// The level's result, and whether it is the same with three threads. Leaves the reference as the level in use.
+std::pair<Array, bool> run_at_level(const Op& op) {
     set_isa(tested);
     kernels::set_thread_count(1);
-    const Array result = op();
+    const Array result = contiguous(op());
     kernels::set_thread_count(3);
-    const bool same = same_bits(result, op());
+    const bool same = same_bits(result, contiguous(op()));
     set_isa("reference");
-    const Array value = wide(result), magnitude = contiguous(broadcast_to(expected.magnitude, value.shape()));
-    double worst = 0;  // error as a share of its bound
-    for (std::int64_t i = 0; i < value.size(); ++i) {
-        const double exact = expected.value.data<double>()[i], error = std::fabs(value.data<double>()[i] - exact);
-        const double share = error / bound(magnitude.data<double>()[i], exact, expected.roundings, result.dtype());
-        if (!(share <= worst)) worst = std::isnan(share) ? std::numeric_limits<double>::infinity() : share;
-    }
-    const bool right = worst <= 1 && same && value.shape() == expected.value.shape();
+    return {result, same};
+}
+
+void report(const std::string& what, double share, bool same) {
+    const bool right = share <= 1 && same;
+    ++cases;
     failures += !right;
-    std::printf("%s %-60s error / bound %.2g%s\n", right ? "ok   " : "WRONG", what.c_str(), worst,
-                same ? "" : ", bits depend on the threads");
-}
-
-Array constant(double value) {
-    Array x({}, DType::float64);
-    *x.data<double>() = value;
-    return x;
-}
-
-std::string text(const Dims& dims, DType dtype) {
-    std::ostringstream out;
-    out << dims << ' ' << dtype;
-    return out.str();
-}
-
-constexpr DType floats[] = {DType::float16, DType::bfloat16, DType::float32, DType::float64};
-
-void compare_matmul() {
-    for (const Dims& size : {Dims{1, 1, 1}, {1, 65, 33}, {33, 1, 65}, {7, 11, 0}, {8, 12, 16}, {9, 13, 17}, {23, 37, 515}, {64, 96, 1025}})
-        for (const DType dtype : floats) {
-            const std::int64_t m = size[0], n = size[1], k = size[2];
-            const Array a = uniform({m, k}, dtype, 1), transposed = uniform({n, k}, dtype, 2), b = ops::permute_dims(transposed, {1, 0});
-            set_isa("reference");
-            const Expected expected{ops::matmul(wide(a), wide(b)), ops::matmul(absolute(a), absolute(b)), std::max<std::int64_t>(k, 1)};
-            check("matmul " + text(size, dtype), [&] { return ops::matmul(a, b); }, expected);
-            check("matmul, B contiguous " + text(size, dtype), [&] { return ops::matmul(a, contiguous(b)); }, expected);
-        }
-}
-
-void compare_softmax_cross_entropy() {
-    constexpr double range = 4;  // so |x - max x| <= 8, and |log p| <= 8 + log C
-    for (const Dims& shape : {Dims{3, 1}, {5, 3}, {4, 17}, {2, 1000}, {3, 10, 7}, {2, 5, 4}})
-        for (const DType dtype : floats) {
-            const Array logits = uniform(shape, dtype, 3, range), exact = wide(logits);
-            Dims rows{shape[0]};
-            if (shape.size() == 3) rows.push_back(shape[2]);
-            Array target(rows, DType::int64);
-            for (std::int64_t i = 0; i < target.size(); ++i) target.data<std::int64_t>()[i] = 7 * i % shape[1];
-            const Array weight = uniform({shape[1]}, dtype, 4), g = uniform(rows, DType::float32, 5);
-            const ops::CrossEntropyOptions options{weight, -1, 0}, wide_options{wide(weight), -1, 0};
-            // As derived in tests/ops: x - max is rounded and exp passes it on; sums in blocks of 64, the lanes as a tree, then the blocks.
-            const std::int64_t of_sum = std::min<std::int64_t>(shape[1], 64) + 4 + shape[1] / 64;
-            const double log_p = 2 * range + std::log(static_cast<double>(shape[1]));
-            set_isa("reference");
-            const auto [loss, logsumexp] = ops::softmax_cross_entropy(exact, target, wide_options);
-            const Array gradient = ops::softmax_cross_entropy_backward(wide(g), logsumexp, exact, target, wide_options);
-            check("softmax_cross_entropy " + text(shape, dtype), [&] { return ops::softmax_cross_entropy(logits, target, options).first; },
-                  {loss, constant(1 + 4 * range + log_p), 2 * of_sum + 10});
-            check("softmax_cross_entropy_backward " + text(shape, dtype),
-                  [&] {
-                      const Array own = ops::softmax_cross_entropy(logits, target, options).second;
-                      return ops::softmax_cross_entropy_backward(g, own, logits, target, options);
-                  },
-                  {gradient, constant(2 + 2 * log_p + 3 * range), 2 * of_sum + 12});
-        }
+    if (!right) std::printf("WRONG %s: error / bound %.2g%s\n", what.c_str(), share, same ? "" : "; the bits depend on the threads");
 }
 
 }  // namespace
 
+Array uniform(const Dims& shape, DType dtype, std::uint64_t seed, double low, double high) {
+    const Array x(shape, DType::float64);
+    for (std::int64_t i = 0; i < x.size(); ++i) {
+        const double word = kernels::philox_word(seed, kernels::RandomStream::words32, static_cast<std::uint64_t>(i));
+        x.data<double>()[i] = low + (high - low) * 0x1p-32 * word;
+    }
+    return astype(x, dtype);
+}
+
+Array random_bits(const Dims& shape, DType dtype, std::uint64_t seed) {
+    const Array x(shape, dtype);
+    for (std::int64_t i = 0; i < x.size() * size_of(dtype); ++i) {
+        const std::uint32_t word = kernels::philox_word(seed, kernels::RandomStream::words32, static_cast<std::uint64_t>(i));
+        static_cast<std::uint8_t*>(x.raw())[i] = static_cast<std::uint8_t>(dtype == DType::boolean ? word & 1 : word);
+    }
+    return x;
+}
+
+Array strided(const Array& x) {
+    Dims shape = x.shape(), starts, steps;
+    for (std::int64_t& size : shape) {
+        starts.push_back(2 * size - 1);
+        steps.push_back(-2);
+        size *= 2;
+    }
+    const Array view = ops::slice(Array(shape, x.dtype()), starts, steps, x.shape());
+    assign(view, x);
+    return view;
+}
+
+Array wide(const Array& x) { return astype(x, DType::float64); }
+Array absolute(const Array& x) { return ops::unary(ops::UnaryOp::abs, wide(x)); }
+Array number(double value) {
+    const Array x({}, DType::float64);
+    *x.data<double>() = value;
+    return x;
+}
+Array operator+(const Array& a, const Array& b) { return ops::binary(ops::BinaryOp::add, a, b); }
+Array operator-(const Array& a, const Array& b) { return ops::binary(ops::BinaryOp::subtract, a, b); }
+Array operator*(const Array& a, const Array& b) { return ops::binary(ops::BinaryOp::multiply, a, b); }
+Array operator/(const Array& a, const Array& b) { return ops::binary(ops::BinaryOp::divide, a, b); }
+Array operator*(double a, const Array& b) { return number(a) * b; }
+Array operator+(double a, const Array& b) { return number(a) + b; }
+Array sum(const Array& x, std::int64_t axis) { return ops::reduce(ops::ReduceOp::sum, x, {axis}, true); }
+Array transposed(const Array& x) {
+    Dims axes;
+    for (std::int64_t i = 0; i < x.rank() - 2; ++i) axes.push_back(i);
+    axes.push_back(x.rank() - 1);
+    axes.push_back(x.rank() - 2);
+    return ops::permute_dims(x, axes);
+}
+
+Expected rounded(const Array& value, const Array& magnitude, std::int64_t n, DType dtype) {
+    return {contiguous(value), map(value, magnitude, number(0), [=](double v, double m, double) {
+                return bound_of_roundings(m, v, std::max<std::int64_t>(n, 1), dtype);
+            })};
+}
+
+Expected within_ulps(const Array& value, const Array& ulps, DType dtype, const Array& size) {
+    return {contiguous(value),
+            map(value, ulps, size, [=](double v, double u, double s) { return bound_of_ulps(std::max(std::fabs(v), s), u, dtype); })};
+}
+
+void check(const std::string& what, const Op& op, const Expected& expected) {
+    const auto [result, same] = run_at_level(op);
+    const double largest = format_of(result.dtype()).largest;
+    double worst = result.shape() == expected.value.shape() ? 0 : std::numeric_limits<double>::infinity();
+    if (worst == 0) {
+        const Array value = wide(result);
+        for (std::int64_t i = 0; i < value.size(); ++i)
+            worst = std::max(worst, share_of_bound(value.data<double>()[i], expected.value.data<double>()[i],
+                                                   expected.bound.data<double>()[i], largest));
+    }
+    report(what, worst, same);
+}
+
+void check_equal(const std::string& what, const Op& op) {
+    const auto [result, same] = run_at_level(op);
+    const Array expected = contiguous(op());
+    const bool equal = result.dtype() == expected.dtype() && same_bits(without_nan(result), without_nan(expected));
+    report(what, equal ? 0 : std::numeric_limits<double>::infinity(), same);
+}
+
+}  // namespace pyengine::compare
+
+using namespace pyengine::compare;
+
 int main(int count, char** arguments) {
     if (count != 2) return std::fprintf(stderr, "usage: compare LEVEL\n"), 2;
     tested = arguments[1];
-    compare_matmul();
-    compare_softmax_cross_entropy();
+    pyengine::set_isa("reference");
+    compare_attention();
+    compare_complex();
+    compare_elementwise();
+    compare_moves();
+    compare_optimizer_steps();
+    compare_products();
+    compare_random();
+    compare_reductions();
+    compare_rows();
     std::printf("%s: %d cases, %d wrong\n", tested.c_str(), cases, failures);
     return failures > 0;
 }
