@@ -24,6 +24,7 @@ if _TYPE_CHECKING:
     from pyengine import data as data
     from pyengine import fft as fft
     from pyengine import linalg as linalg
+    from pyengine import models as models
     from pyengine import nn as nn
     from pyengine import optim as optim
 
@@ -35,7 +36,7 @@ set_num_threads = _engine.set_thread_count
 bool = _dtypes.bool_
 e, pi, inf, nan, newaxis = _math.e, _math.pi, _math.inf, _math.nan, None
 
-_made_of_ops = ("data", "fft", "linalg", "nn", "optim")
+_made_of_ops = ("data", "fft", "linalg", "models", "nn", "optim")
 del linalg  # the ops of that name came along with the others; the extension is imported when first used
 
 

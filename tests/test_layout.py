@@ -23,7 +23,7 @@ DEFINED = re.compile(r"^template <>\n[\w:]+ (\w+)<(level|Isa::reference)>\(", re
 CONTRACTS = {path.stem: names for path in (ROOT / "kernels").glob("*.h") if (names := DECLARED.findall(path.read_text()))}
 """For each kernels/<op>.h: the functions it declares."""
 
-PUBLIC = ("fft", "linalg", "nn", "nn.functional", "optim", "optim.lr_scheduler", "data", "data.datasets", "data.transforms")
+PUBLIC = ("fft", "linalg", "models", "nn", "nn.functional", "optim", "optim.lr_scheduler", "data", "data.datasets", "data.transforms")
 """The namespaces below pyengine that users import from."""
 
 TESTS = {"elementwise_types": "ops/test_elementwise", "optimizer_step": "optim/test_optimizer_step", "standardize": "ops/test_norm"}
@@ -106,7 +106,7 @@ def test_includes_point_one_way(path: Path) -> None:
     assert not wrong, f"{relative(path)} must not include {wrong}"
 
 
-@pytest.mark.parametrize("folder", ["nn", "optim", "data"])
+@pytest.mark.parametrize("folder", ["models", "nn", "optim", "data"])
 def test_layers_are_compositions_of_ops(folder: str) -> None:
     for path in (ROOT / "pyengine" / folder).rglob("*.py"):
         assert "_engine" not in path.read_text(), f"{relative(path)} must call pyengine.ops, not the engine"

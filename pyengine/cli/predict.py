@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pyengine.autograd import no_grad
+from pyengine.cli.checkpoint import NotOurs, check_like, config_of, image_of
 from pyengine.cli.tasks import TASKS, Task
 from pyengine.cli.train import CHECKPOINT
+from pyengine.cli.trainer import OPTIMIZERS
 from pyengine.creation import asarray
 from pyengine.data import read_image
 from pyengine.extras import require
@@ -58,12 +60,13 @@ def _checkpoint(given: str | None) -> Path:
 def _load(path: Path) -> tuple[Any, Task, tuple[int, int, int]]:
     state = load(path)
     try:
-        config, shape = state["config"], state["image"]
+        config, shape = config_of(state, OPTIMIZERS), image_of(state)
         task = TASKS[config["data"]]
         model = MODELS[config["model"]](shape, len(task.classes))
-        model.load_state_dict(state["model"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"predict: '{path}' was not written by 'pyengine train': {error!r}") from None
+        check_like(state.get("model"), model.state_dict(), "model")
+    except NotOurs as fault:
+        raise ValueError(f"predict: '{path}' was not written by 'pyengine train': {fault}") from None
+    model.load_state_dict(state["model"])
     model.eval()
     return model, task, shape
 

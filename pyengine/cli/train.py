@@ -17,15 +17,17 @@ from types import FrameType
 from typing import Any
 
 from pyengine import _engine
+from pyengine.cli.checkpoint import NotOurs, config_of, data_dir_of
 from pyengine.cli.display import Display
 from pyengine.cli.tasks import TASKS, data_folder
 from pyengine.cli.trainer import OPTIMIZERS, Config, Trainer, usual_rate
 from pyengine.extras import require
-from pyengine.files import atomic_write
+from pyengine.files import atomic_write, open_regular
 from pyengine.models import MODELS
 from pyengine.serialization import load, save
 
 CHECKPOINT, LOG, PICTURE = "checkpoint.safetensors", "log.json", "report.png"
+_MAX_LOG = 1 << 24  # bytes: 100,000 epochs
 _CHANGEABLE = {"epochs", "device", "threads", "data_dir", "download"}
 
 
@@ -179,12 +181,12 @@ def _resumed(given: dict[str, Any]) -> Run:
     folder = Path(given["resume"])
     state = load(folder / CHECKPOINT)
     try:
-        config = replace(Config(**state["config"]), **({"epochs": given["epochs"]} if "epochs" in given else {}))
-        data_dir = given.get("data_dir", state["data_dir"])
+        config = replace(Config(**config_of(state, OPTIMIZERS)), **({"epochs": given["epochs"]} if "epochs" in given else {}))
+        data_dir = given.get("data_dir", data_dir_of(state))
         trainer = _trainer(config, {**given, "data_dir": data_dir})
         trainer.load_state(state)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"train: '{folder / CHECKPOINT}' was not written by 'pyengine train': {error!r}") from None
+    except NotOurs as fault:
+        raise ValueError(f"train: '{folder / CHECKPOINT}' was not written by 'pyengine train': {fault}") from None
     return Run(trainer, folder, data_dir, _seconds_so_far(folder / LOG))
 
 
@@ -198,8 +200,10 @@ def _trainer(config: Config, given: dict[str, Any]) -> Trainer:
 def _seconds_so_far(log: Path) -> dict[int, float]:
     """From the log of the run that is resumed; nothing depends on it, so a damaged one is only less to show."""
     try:
-        return {record["epoch"]: record["seconds"] for record in json.loads(log.read_text())["epochs"] if record["seconds"] is not None}
-    except (OSError, ValueError, KeyError, TypeError):
+        with open_regular("train", log) as file:
+            records = json.loads(file.read(_MAX_LOG))["epochs"]
+        return {record["epoch"]: float(record["seconds"]) for record in records if record["seconds"] is not None}
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return {}
 
 

@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from pyengine import nn, optim
 from pyengine.autograd import no_grad
+from pyengine.cli.checkpoint import check_like, check_optimizer, check_progress, image_of
 from pyengine.cli.tasks import TASKS
+from pyengine.creation import zeros_like
 from pyengine.data import DataLoader, TensorDataset
 from pyengine.models import MODELS
 from pyengine.ops.random import default_generator, manual_seed
@@ -153,12 +155,30 @@ class Trainer:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
+        """Goes on from there. Raises ValueError where a run like this one could not have saved that; then nothing was changed."""
+        if (image := image_of(state)) != self.image:
+            raise ValueError(f"train: images differ: the checkpoint was trained on {image}, the data have {self.image}")
+        check_progress(state.get("progress"), len(self.loader))
+        like = {"model": self.model.state_dict(), "random": default_generator.get_state()}
+        check_like({name: state.get(name) for name in like}, like, "state")
+        check_optimizer(state.get("optimizer"), self._optimizer_state(state.get("optimizer")))
         self.progress = Progress(**state["progress"])
-        if tuple(state["image"]) != self.image:
-            raise ValueError(f"train: images differ: the checkpoint was trained on {tuple(state['image'])}, the data have {self.image}")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         default_generator.set_state(state["random"])
+
+    def _optimizer_state(self, given: Any) -> dict[str, Any]:
+        """As it is before the first step, if the one given is, or else after one, of another of its kind."""
+        if isinstance(given, dict) and given.get("state") == {}:
+            empty: dict[str, Any] = self.optimizer.state_dict()
+            return empty
+        parameters = [zeros_like(parameter).requires_grad_() for parameter in self.model.parameters()]
+        other = OPTIMIZERS[self.config.optimizer][0](parameters, self.config.lr)
+        for parameter in parameters:
+            parameter.grad = zeros_like(parameter).detach()
+        other.step()
+        result: dict[str, Any] = other.state_dict()
+        return result
 
 
 def _schedule(step: int, steps: int) -> float:

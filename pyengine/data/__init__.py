@@ -3,7 +3,7 @@
 from pyengine.data import datasets, transforms
 from pyengine.data.dataset import Dataset, Subset, TensorDataset, collate, random_split
 from pyengine.data.loader import DataLoader
-from pyengine.data.readers import ImageFolder, read_cifar, read_csv, read_idx, read_image
+from pyengine.data.readers import ImageFolder, read_cifar, read_csv, read_idx, read_image, read_text
 
 __all__ = [
     "DataLoader",
@@ -18,5 +18,6 @@ __all__ = [
     "read_csv",
     "read_idx",
     "read_image",
+    "read_text",
     "transforms",
 ]

@@ -12,13 +12,16 @@ import numpy.typing as npt
 
 from pyengine.data.dataset import TensorDataset
 from pyengine.data.download import Resource, fetch
-from pyengine.data.readers import read_cifar, read_idx
+from pyengine.data.readers import LIMIT, read_cifar, read_idx, read_text
 from pyengine.extras import require
 from pyengine.files import Path_, atomic_write
 
 DIGITS = tuple("0123456789")
 FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+_LIMIT = LIMIT // 16
+"""Bytes of a file of images: more than any of these sets has, and its pixels are four times as large as floats."""
 
 _MNIST_MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -70,7 +73,7 @@ def cifar10(root: Path_, train: bool = True, *, download: bool = False) -> Tenso
         raise FileNotFoundError(
             f"cifar10: no file '{_cifar_pattern(train)}' in '{root}'; pass the folder of the binary version, or download=True"
         )
-    parts = [read_cifar(path) for path in paths]
+    parts = [read_cifar(path, _LIMIT) for path in paths]
     return _dataset("cifar10", np.concatenate([images for images, _ in parts]), np.concatenate([labels for _, labels in parts]))
 
 
@@ -86,13 +89,15 @@ def digits(train: bool = True) -> TensorDataset:
     return TensorDataset((images[chosen].reshape(-1, 1, 8, 8) / 16).astype(np.float32), labels[chosen].astype(np.int64))
 
 
-def tiny_shakespeare(root: Path_) -> tuple[npt.NDArray[np.int64], list[str]]:
+def tiny_shakespeare(root: Path_, limit: int = LIMIT // 64) -> tuple[npt.NDArray[np.int64], list[str]]:
     """The text in ``root/input.txt`` as numbers of characters (n,), and the characters in order of their code.
+
+    Raises ValueError where it is not UTF-8 or empty. Memory: at most 64 bytes for each byte of text, of which there are at most ``limit``.
 
     Source: A. Karpathy, "char-rnn", 2015.
     """
     path = Path(root) / "input.txt" if Path(root).is_dir() else Path(root)
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path, limit)
     codes, numbers = np.unique(np.frombuffer(text.encode("utf-32-le"), np.uint32), return_inverse=True)
     return numbers.astype(np.int64), [chr(code) for code in codes]
 
@@ -105,7 +110,9 @@ def _idx_pair(name: str, root: Path_, train: bool, resources: tuple[Resource, ..
         fetch(resource, root, mirrors)
     part = "train" if train else "t10k"
     return _dataset(
-        name, read_idx(_find(name, root, f"{part}-images?idx3-ubyte")), read_idx(_find(name, root, f"{part}-labels?idx1-ubyte"))
+        name,
+        read_idx(_find(name, root, f"{part}-images?idx3-ubyte"), _LIMIT),
+        read_idx(_find(name, root, f"{part}-labels?idx1-ubyte"), _LIMIT),
     )
 
 
@@ -128,12 +135,13 @@ def _cifar_pattern(train: bool) -> str:
 
 
 def _dataset(name: str, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> TensorDataset:
-    if images.dtype != np.uint8 or labels.dtype != np.uint8 or images.ndim not in (3, 4) or labels.shape != images.shape[:1]:
+    fits = images.dtype == labels.dtype == np.uint8 and images.ndim in (3, 4) and labels.shape == images.shape[:1]
+    if not fits or not images.size:
         raise ValueError(
             f"{name}: images and labels do not fit: images {images.dtype} {images.shape}, labels {labels.dtype} {labels.shape}; "
-            "uint8 images, and one uint8 label for each, expected"
+            "uint8 images, at least one, and one uint8 label for each, expected"
         )
-    if labels.size and labels.max() > 9:
+    if labels.max() > 9:
         raise ValueError(f"{name}: label out of range: {labels.max()}; 0 to 9 expected")
     channels = images.reshape(len(images), -1, *images.shape[-2:])
     return TensorDataset(channels.astype(np.float32) / np.float32(255), labels.astype(np.int64))

@@ -29,8 +29,8 @@ from pyengine.files import Path_, open_regular
 LIMIT = 4 << 30
 """Bytes of data that are read at most, unless told otherwise: a compressed file of a few MB can unfold to terabytes."""
 
-MAX_PIXELS = LIMIT // 32
-"""Of an image: its 4 bytes as decoded, 3 as RGB, 12 as floats, twice, while they are put in order."""
+_PIXEL = 32
+"""Bytes that a pixel takes while an image is read: 4 as decoded, 3 as RGB, 12 as floats, twice, while they are put in order."""
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """What an image file may be, whatever its name. Not all that Pillow knows is for untrusted files: EPS is a program, which it would run."""
@@ -95,7 +95,7 @@ def read_csv(
     """Features (n, d) and the target column (n,), float32, of a table of numbers; ``target=None`` leaves all columns features.
 
     ``header`` lines are skipped. Raises ValueError for a cell that is not a number, rows of different lengths, or no rows. Memory: at most
-    20 bytes for each byte of text, of which there are at most ``limit``.
+    32 bytes for each byte of text, of which there are at most ``limit``.
     """
     data = _read_all(path, limit, "read_csv")
     with io.TextIOWrapper(io.BytesIO(data), encoding="utf-8") as text:
@@ -116,6 +116,19 @@ def read_csv(
     return np.delete(table, target, axis=1).astype(np.float32), table[:, target].astype(np.float32)
 
 
+def read_text(path: Path_, limit: int = LIMIT) -> str:
+    """The text of a UTF-8 file, plain or gzipped; ValueError where it is none, or empty. Memory: at most 6 bytes for each byte of text, of
+    which there are at most ``limit``."""
+    data = _read_all(path, limit, "read_text")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"read_text: not UTF-8: '{path}': {error.reason} at byte {error.start}") from None
+    if not text:
+        raise ValueError(f"read_text: empty file: '{path}'; some text expected")
+    return text
+
+
 class ImageFolder(Dataset[tuple[npt.NDArray[np.float32], int]]):
     """Images in one folder for each class: ``root/<class>/<image>``; item i is (image (C, H, W) in [0, 1], class number).
 
@@ -126,6 +139,8 @@ class ImageFolder(Dataset[tuple[npt.NDArray[np.float32], int]]):
     extensions = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
     def __init__(self, root: Path_, size: tuple[int, int] | None = None, *, grey: bool = False) -> None:
+        if not Path(root).is_dir():
+            raise ValueError(f"ImageFolder: not a folder: '{root}'; root/<class>/<image> expected")
         folders = sorted(entry for entry in Path(root).iterdir() if entry.is_dir())
         self.classes = [folder.name for folder in folders]
         self.size, self.grey = size, grey
@@ -148,18 +163,18 @@ class ImageFolder(Dataset[tuple[npt.NDArray[np.float32], int]]):
         return read_image(path, self.size, grey=self.grey), label
 
 
-def read_image(path: Path_, size: tuple[int, int] | None = None, *, grey: bool = False) -> npt.NDArray[np.float32]:
+def read_image(path: Path_, size: tuple[int, int] | None = None, *, grey: bool = False, limit: int = LIMIT) -> npt.NDArray[np.float32]:
     """An image file as (C, H, W) float32 in [0, 1]: three channels, or one where ``grey``; resized to ``size`` (height, width) if given.
 
-    Needs Pillow. Raises ValueError for a file that is no image of these formats, or is damaged. Memory: at most 32 bytes for each pixel, of
-    which there are at most ``MAX_PIXELS``; a file that announces more is refused before it is decoded.
+    Needs Pillow. Raises ValueError for what is no image of ``FORMATS``, or is damaged. Memory: at most ``limit`` bytes, at 32 for each
+    pixel; a file that announces more is refused before it is decoded.
     """
     pillow = require("PIL.Image", "pyengine[train]", "reading images")
     with open_regular("read_image", path) as file:
         try:
             with pillow.open(file, formats=FORMATS) as image:
-                if math.prod(image.size) > MAX_PIXELS:
-                    raise ValueError(f"{image.size[0]} x {image.size[1]} pixels; at most {MAX_PIXELS}")
+                if math.prod(image.size) > limit // _PIXEL:
+                    raise ValueError(f"{image.size[0]} x {image.size[1]} pixels; at most {limit // _PIXEL} unless limit is raised")
                 converted = image.convert("L" if grey else "RGB")
         except Exception as error:  # whatever a decoder of Pillow's meets: struct.error, IndexError, zlib.error, ...
             raise ValueError(f"read_image: not a readable image: '{path}': {_one_line(error)}") from None

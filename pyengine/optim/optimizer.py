@@ -98,6 +98,10 @@ class Optimizer(ABC):
                 f"{name}: state does not fit: its groups have {sizes} parameters, the optimiser's {own_sizes}; they must be equal"
             )
         parameters = dict(zip((number for group in groups for number in group["params"]), self._parameters(), strict=True))
+        if unknown := [number for number in state_dict["state"] if number not in parameters]:
+            raise ValueError(
+                f"{name}: state does not fit: it has the parameters {unknown[:10]}, which no group has; they must be in a group"
+            )
         self.state = {parameters[number]: _converted(name, kept, parameters[number]) for number, kept in state_dict["state"].items()}
         for own, group in zip(self.param_groups, groups, strict=True):
             own.update({key: value for key, value in group.items() if key != "params"})

@@ -60,7 +60,7 @@ class ViT(nn.Module):
     def __init__(self, image: ImageShape, classes: int, patch: int = 4, width: int = 64, depth: int = 3, heads: int = 4) -> None:
         super().__init__()
         channels, height, columns = image
-        patch = min(patch, height // 4)
+        patch = max(min(patch, height // 4), 1)
         if height % patch or columns % patch:
             raise ValueError(f"ViT: image of {height} x {columns} pixels does not divide into patches of {patch} x {patch}")
         self.embed = nn.Conv2d(channels, width, patch, stride=patch)
