@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pyengine.autograd import no_grad
 from pyengine.cli.checkpoint import NotOurs, check_like, config_of, image_of
 from pyengine.cli.tasks import TASKS, Task
-from pyengine.cli.train import CHECKPOINT
+from pyengine.cli.train import CHECKPOINT, positive
 from pyengine.cli.trainer import OPTIMIZERS
 from pyengine.creation import asarray
 from pyengine.data import read_image
@@ -30,7 +30,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="an image file: PNG, JPEG, ...")
     parser.add_argument("--checkpoint", metavar="PATH", help="a run's folder, or its checkpoint; default: the newest in runs")
-    parser.add_argument("--top", type=int, default=3, metavar="N", help="how many classes to show; default: 3")
+    parser.add_argument("--top", type=positive, default=3, metavar="N", help="how many classes to show; default: 3")
     parser.set_defaults(run=run)
 
 
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{path}")
     for image, p in zip(arguments.images, probabilities, strict=True):
         print(f"\n{image}")
-        for place in np.argsort(-p, kind="stable")[: max(arguments.top, 1)]:
+        for place in np.argsort(-p, kind="stable")[: arguments.top]:
             print(f"  {task.classes[place]:<12} {p[place]:7.2%}  {'█' * round(_BAR * float(p[place])) or '▏'}")
     return 0
 

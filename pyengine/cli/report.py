@@ -85,7 +85,7 @@ def _curves(axes: Any, history: Sequence[dict[str, float]], name: str, title: st
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     axes.grid(axis="y")
     axes.set_axisbelow(True)
     axes.legend(frameon=False, loc="upper right", handlelength=0.8)

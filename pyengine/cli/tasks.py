@@ -22,6 +22,8 @@ class Task:
     epochs: int
     digit_box: float | None = None
     """Of handwritten digits: which share of the image's side the digit fills."""
+    carried: bool = False
+    """scikit-learn has it: there is no folder to read."""
 
 
 TASKS = {
@@ -31,6 +33,7 @@ TASKS = {
         RandomAffine(degrees=8, translate=0.06, scale=(0.95, 1.05)),
         epochs=30,
         digit_box=1.0,
+        carried=True,
     ),
     "mnist": Task(
         lambda folder, train, download: datasets.mnist(folder, train, download=download),

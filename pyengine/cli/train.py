@@ -21,6 +21,7 @@ from pyengine.cli.checkpoint import NotOurs, config_of, data_dir_of
 from pyengine.cli.display import Display
 from pyengine.cli.tasks import TASKS, data_folder
 from pyengine.cli.trainer import OPTIMIZERS, Config, Trainer, usual_rate
+from pyengine.creation import check_device
 from pyengine.extras import require
 from pyengine.files import atomic_write, open_regular
 from pyengine.models import MODELS
@@ -43,14 +44,14 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--data-dir", metavar="DIR", help="folder of the data's files; default: $PYENGINE_DATA/<data>, or data/<data>")
     parser.add_argument("--download", action="store_true", help="get missing files from the web")
     parser.add_argument("--model", choices=list(MODELS), help="default: mlp")
-    parser.add_argument("--epochs", type=_positive, metavar="N", help="passes over the training data; default: what suits the data")
-    parser.add_argument("--batch-size", type=_positive, metavar="N", help="images in a step; default: 64")
+    parser.add_argument("--epochs", type=positive, metavar="N", help="passes over the training data; default: what suits the data")
+    parser.add_argument("--batch-size", type=positive, metavar="N", help="images in a step; default: 64")
     parser.add_argument("--optimizer", choices=list(OPTIMIZERS), help="default: adamw")
     parser.add_argument("--lr", type=_rate, metavar="RATE", help="peak learning rate; default: what suits the optimiser")
     parser.add_argument("--augment", action="store_true", help="shift, turn, flip the training images at random, as suits the data")
     parser.add_argument("--seed", type=_seed, metavar="N", help="of everything random; default: 0")
     parser.add_argument("--device", metavar="NAME", help="cpu, or what 'pyengine info' lists; default: cpu")
-    parser.add_argument("--threads", type=_positive, metavar="N", help="default: all processors this process may use")
+    parser.add_argument("--threads", type=positive, metavar="N", help="default: all processors this process may use")
     parser.add_argument("--out", metavar="DIR", help="where to leave the results; default: a new folder in runs")
     parser.add_argument("--resume", metavar="DIR", help="go on with the run in this folder; only --epochs and where it runs can be changed")
     parser.set_defaults(run=run)
@@ -159,6 +160,8 @@ def _position(trainer: Trainer) -> str:
 
 def _begun(given: dict[str, Any]) -> Run:
     data, model, optimizer = given.get("data", "digits"), given.get("model", "mlp"), given.get("optimizer", "adamw")
+    if TASKS[data].carried and "data_dir" in given:
+        raise ValueError(f"train: {data} has no use for --data-dir, as scikit-learn carries it; say with --data what is in the folder")
     config = Config(
         data=data,
         model=model,
@@ -191,10 +194,12 @@ def _resumed(given: dict[str, Any]) -> Run:
 
 
 def _trainer(config: Config, given: dict[str, Any]) -> Trainer:
+    device = given.get("device", "cpu")
+    check_device("train", device)
     folder = data_folder(config.data, given.get("data_dir"))
     load = TASKS[config.data].load
     train_set, test_set = (load(folder, part, given.get("download", False)) for part in (True, False))
-    return Trainer(config, train_set, test_set, given.get("device", "cpu"))
+    return Trainer(config, train_set, test_set, device)
 
 
 def _seconds_so_far(log: Path) -> dict[int, float]:
@@ -208,11 +213,13 @@ def _seconds_so_far(log: Path) -> dict[int, float]:
 
 
 def _require_unused(folder: Path) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(
-            f"train: '{folder}' is not empty; choose another --out, or go on with the run in it: "
-            f"pyengine train --resume {shlex.quote(str(folder))}"
-        )
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise ValueError(f"train: '{folder}' is a file; --out must be a folder, new or empty")
+    if any(folder.iterdir()):
+        go_on = f", or go on with the run in it: pyengine train --resume {shlex.quote(str(folder))}"
+        raise ValueError(f"train: '{folder}' is not empty; choose another --out{go_on if (folder / CHECKPOINT).exists() else ''}")
 
 
 def _new_folder(chosen: str | None, name: str) -> Path:
@@ -231,7 +238,7 @@ def _new_folder(chosen: str | None, name: str) -> Path:
 # Types of options -------------------------------------------------------------------------------------------------------------------
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"not a positive whole number: '{text}'")
     return int(text)

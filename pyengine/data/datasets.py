@@ -71,7 +71,7 @@ def cifar10(root: Path_, train: bool = True, *, download: bool = False) -> Tenso
     paths = _matches(root, _cifar_pattern(train))
     if not paths:
         raise FileNotFoundError(
-            f"cifar10: no file '{_cifar_pattern(train)}' in '{root}'; pass the folder of the binary version, or download=True"
+            f"cifar10: no file '{_cifar_pattern(train)}' in '{root}'; pass the folder of the binary version, or download=True (--download)"
         )
     parts = [read_cifar(path, _LIMIT) for path in paths]
     return _dataset("cifar10", np.concatenate([images for images, _ in parts]), np.concatenate([labels for _, labels in parts]))
@@ -121,7 +121,7 @@ def _find(name: str, root: Path_, stem: str) -> Path:
     found = _matches(root, stem) or _matches(root, stem + ".gz")
     if not found:
         raise FileNotFoundError(
-            f"{name}: no file '{stem.replace('?', '-')}.gz' in '{root}'; pass the folder that holds it, or download=True"
+            f"{name}: no file '{stem.replace('?', '-')}.gz' in '{root}'; pass the folder that holds it, or download=True (--download)"
         )
     return found[0]
 

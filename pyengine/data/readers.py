@@ -166,8 +166,8 @@ class ImageFolder(Dataset[tuple[npt.NDArray[np.float32], int]]):
 def read_image(path: Path_, size: tuple[int, int] | None = None, *, grey: bool = False, limit: int = LIMIT) -> npt.NDArray[np.float32]:
     """An image file as (C, H, W) float32 in [0, 1]: three channels, or one where ``grey``; resized to ``size`` (height, width) if given.
 
-    Needs Pillow. Raises ValueError for what is no image of ``FORMATS``, or is damaged. Memory: at most ``limit`` bytes, at 32 for each
-    pixel; a file that announces more is refused before it is decoded.
+    What is transparent is white. Needs Pillow. Raises ValueError for what is no image of ``FORMATS``, or is damaged. Memory: at most
+    ``limit`` bytes, at 32 for each pixel; a file that announces more is refused before it is decoded.
     """
     pillow = require("PIL.Image", "pyengine[train]", "reading images")
     with open_regular("read_image", path) as file:
@@ -175,13 +175,23 @@ def read_image(path: Path_, size: tuple[int, int] | None = None, *, grey: bool =
             with pillow.open(file, formats=FORMATS) as image:
                 if math.prod(image.size) > limit // _PIXEL:
                     raise ValueError(f"{image.size[0]} x {image.size[1]} pixels; at most {limit // _PIXEL} unless limit is raised")
-                converted = image.convert("L" if grey else "RGB")
+                converted = _on_white(image).convert("L" if grey else "RGB")
         except Exception as error:  # whatever a decoder of Pillow's meets: struct.error, IndexError, zlib.error, ...
-            raise ValueError(f"read_image: not a readable image: '{path}': {_one_line(error)}") from None
+            fault = f"none of {', '.join(FORMATS)}" if isinstance(error, pillow.UnidentifiedImageError) else _one_line(error)
+            raise ValueError(f"read_image: not a readable image: '{path}': {fault}") from None
     if size is not None:
         converted = converted.resize((size[1], size[0]), pillow.Resampling.BILINEAR)
     pixels = np.asarray(converted, dtype=np.float32) / np.float32(255)
     return pixels[None] if grey else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def _on_white(image: Any) -> Any:
+    """As viewers show it: what colour a transparent pixel has is up to the program that wrote it."""
+    if not image.has_transparency_data:
+        return image
+    pillow = require("PIL.Image", "pyengine[train]", "reading images")
+    image = image.convert("RGBA")
+    return pillow.alpha_composite(pillow.new("RGBA", image.size, "white"), image)
 
 
 # Bytes ----------------------------------------------------------------------------------------------------------------------------------

@@ -50,6 +50,8 @@ class _Conv(Module):
         self.out_channels = out_channels
         self.kernel_size = self._sizes("kernel_size", kernel_size)
         self.stride = self._sizes("stride", stride)
+        if isinstance(padding, str) and padding not in ("same", "valid"):
+            raise ValueError(f"{name}: no such padding: {padding!r}; must be 'same', 'valid', an integer, or one or a pair for each axis")
         self.padding = padding if isinstance(padding, str) else self._sizes("padding", padding)
         self.dilation = self._sizes("dilation", dilation)
         self.groups = groups

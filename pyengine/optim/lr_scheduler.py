@@ -33,6 +33,8 @@ class LRScheduler(ABC):
     """Base of the schedules. A subclass writes ``_rate``."""
 
     def __init__(self, optimizer: Optimizer) -> None:
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(f"{type(self).__name__}: not an optimiser: {type(optimizer).__name__}; pass the optimiser whose rate it sets")
         self.optimizer = optimizer
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])

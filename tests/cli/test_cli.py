@@ -198,6 +198,7 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
         (["train", "--batch-size"], "expected one argument"),
         (["train", "--no-such"], "unrecognized arguments: --no-such"),
         (["predict"], "required: IMAGE"),
+        (["predict", "x.png", "--top", "0"], "not a positive whole number: '0'"),
     ],
 )
 def test_bad_arguments(arguments: list[str], word: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -221,13 +222,16 @@ def folder_of_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     ("arguments", "word"),
     [
         (["--out", "used"], "'used' is not empty"),
-        (["--out", "file"], "'file' is not empty"),
+        (["--out", "file"], "'file' is a file"),
+        (["--out", "."], "choose another --out\n"),
+        (["--data-dir", "used"], "digits has no use for --data-dir"),
         (["--data", "mnist", "--data-dir", "nowhere"], "no file 'train-images-idx3-ubyte.gz' in '"),
         (["--data", "cifar10", "--data-dir", "used"], "cifar10: no file"),
         (["--resume", "nowhere"], "No such file or directory: 'nowhere/checkpoint.safetensors'"),
         (["--resume", "used"], "not a valid checkpoint"),
         (["--resume", "used", "--lr", "1"], "--lr cannot be given with --resume"),
-        (["--device", "cuda:9"], "device"),
+        (["--device", "cuda:9"], "device not available: 'cuda:9'"),
+        (["--device", "abacus"], "device not available: 'abacus'"),
         (["--lr", "1e30", "--optimizer", "sgd"], "diverged"),
     ],
 )
@@ -333,7 +337,10 @@ def test_predict_finds_the_newest_run(
     assert "runs/x/checkpoint.safetensors" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("content", "word"), [(b"no image", "not a readable image"), (None, "No such file or directory: 'x.png'")])
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [(b"no image", "not a readable image: 'x.png': none of BMP, "), (None, "No such file or directory: 'x.png'")],
+)
 def test_predict_of_what_is_no_picture(
     content: bytes | None, word: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

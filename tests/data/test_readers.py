@@ -184,6 +184,16 @@ def test_image_folder(tmp_path: Path) -> None:
     assert ImageFolder(tmp_path, grey=True)[0][0].shape == (1, 4, 6)
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_is_transparent_is_white(mode: str, tmp_path: Path) -> None:
+    pillow = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    pixels = np.zeros((2, 3, 4), np.uint8)
+    pixels[:, 0, 3] = 255
+    pillow.fromarray(pixels).convert(mode).save(tmp_path / "x.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "x.png", grey=True), [[[0, 1, 1], [0, 1, 1]]])
+    np.testing.assert_array_equal(read_image(tmp_path / "x.png")[2], [[0, 1, 1], [0, 1, 1]])
+
+
 def test_image_that_is_none(tmp_path: Path) -> None:
     pillow = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
     path = tmp_path / "x.png"

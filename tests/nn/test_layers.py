@@ -114,6 +114,12 @@ def by_channel(bias: Values, rank: int) -> Values:
     return bias.reshape(-1, *[1] * rank)
 
 
+@pytest.mark.parametrize("layer", [nn.Conv2d, nn.ConvTranspose2d])
+def test_a_padding_there_is_not(layer: type[nn.Conv2d]) -> None:
+    with pytest.raises(ValueError, match=rf"^{layer.__name__}: no such padding: 'full'"):
+        layer(1, 1, 3, padding="full")
+
+
 @pytest.mark.parametrize("rank", [1, 2, 3])
 @pytest.mark.parametrize(("stride", "padding", "dilation", "groups"), [(1, 0, 1, 1), (2, 1, 1, 2), (1, 2, 2, 1), (3, 1, 1, 4)])
 def test_conv(rank: int, stride: int, padding: int, dilation: int, groups: int) -> None:

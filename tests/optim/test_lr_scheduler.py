@@ -106,3 +106,8 @@ def test_going_on_from_a_state_dict() -> None:
 def test_errors(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make(optimizer())
+
+
+def test_a_schedule_of_what_is_no_optimiser() -> None:
+    with pytest.raises(TypeError, match="StepLR: not an optimiser: Linear"):
+        lr_scheduler.StepLR(pe.nn.Linear(1, 1), 3)  # type: ignore[arg-type]
