@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import pyengine as pe
-from pyengine.cli import main
+from pyengine.cli import main, report
 
 MISSING = [package for package in ("rich", "matplotlib", "sklearn", "PIL") if importlib.util.find_spec(package) is None]
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
@@ -85,6 +85,14 @@ def test_train_by_default_learns_the_digits_and_leaves_checkpoint_log_and_pictur
     assert "test accuracy" in out
     assert str(Path("runs/digits-mlp/report.png")) in out
     assert "\x1b" not in out, "no colours where no terminal is"
+
+
+def test_ticks_of_a_single_epoch_are_whole() -> None:
+    figure = pytest.importorskip("matplotlib.figure", reason="matplotlib is not installed")
+    axes = figure.Figure().add_subplot()
+    report._curves(axes, [{"epoch": 1, "train_loss": 0.4, "test_loss": 0.3}], "loss", "")
+    low, high = axes.get_xlim()
+    assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
 
 
 def test_a_second_run_takes_a_new_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
