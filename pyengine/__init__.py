@@ -23,6 +23,7 @@ from pyengine.tensor import *
 if _TYPE_CHECKING:
     from pyengine import data as data
     from pyengine import fft as fft
+    from pyengine import lib as lib
     from pyengine import linalg as linalg
     from pyengine import models as models
     from pyengine import nn as nn
@@ -36,7 +37,7 @@ set_num_threads = _engine.set_thread_count
 bool = _dtypes.bool_
 e, pi, inf, nan, newaxis = _math.e, _math.pi, _math.inf, _math.nan, None
 
-_made_of_ops = ("data", "fft", "linalg", "models", "nn", "optim")
+_made_of_ops = ("data", "fft", "lib", "linalg", "models", "nn", "optim")
 del linalg  # the ops of that name came along with the others; the extension is imported when first used
 
 
@@ -51,5 +52,9 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_made_of_ops})
 
 
-for _library, _told in (("einops", "einops"), ("tensorly.backend", "tensorly")):  # told of our Tensor once both are imported
+for _library, _told in (
+    ("autoray", "autoray"),
+    ("einops", "einops"),
+    ("tensorly.backend", "tensorly"),
+):  # told of our Tensor once both are imported
     _after_import(_library, _partial(_importlib.import_module, f"pyengine.interop.{_told}"))

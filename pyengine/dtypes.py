@@ -48,13 +48,23 @@ class DType:
         self.numpy: np.dtype[Any] | None = None if name == "bfloat16" else np.dtype(name)
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, np.dtype) and self.numpy is not None and bool(self.numpy == other))
+        return self is other or (not isinstance(other, DType) and isinstance(other, np.dtype | type) and bool(self.numpy == other))
 
     def __hash__(self) -> int:
         return hash(self.name if self.numpy is None else self.numpy)
 
     def __repr__(self) -> str:
         return f"pyengine.{self.name}"
+
+    @property  # type: ignore[misc]  # object's can be written to
+    def __class__(self) -> type:
+        """``isinstance(x.dtype, np.dtype)``, by which xarray and dask tell arrays they can use, is true where NumPy has the dtype."""
+        return DType if self.numpy is None else np.dtype
+
+    @property
+    def type(self) -> Any:
+        """NumPy's scalar type, as ``np.dtype.type``."""
+        return self.__numpy_dtype__.type
 
     @property
     def __numpy_dtype__(self) -> np.dtype[Any]:

@@ -26,6 +26,8 @@ class Tensor(_engine.BufferExporter):
 
     __slots__ = ("__weakref__", "_array", "_hooks", "_index", "_node", "_requires_grad", "_version", "grad")
 
+    __array_priority__ = 1000.0  # dask asks for it: where arrays meet, ours decide
+
     def __init__(self, array: _engine.Array, node: Node | None = None, index: int = 0) -> None:
         self._array = array
         self._node = node
@@ -148,6 +150,9 @@ class Tensor(_engine.BufferExporter):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         return interop.array_ufunc(ufunc, method, inputs, options)
+
+    def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+        return interop.array_function(func, args, kwargs)
 
     def __dlpack__(
         self,
@@ -427,6 +432,23 @@ class Tensor(_engine.BufferExporter):
 
     def all(self, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
         return ops.all(self, axis=axis, keepdims=keepdims)
+
+    def argsort(self, axis: int = -1, *, descending: bool = False) -> Tensor:
+        return ops.argsort(self, axis=axis, descending=descending)
+
+    def searchsorted(self, values: Any, side: str = "left", sorter: Any = None) -> Tensor:
+        return ops.searchsorted(self, values, side=side, sorter=sorter)
+
+    def conj(self) -> Tensor:
+        return ops.conj(self)
+
+    @property
+    def real(self) -> Tensor:
+        return ops.real(self)
+
+    @property
+    def imag(self) -> Tensor:
+        return ops.imag(self) if self.dtype.kind == "c" else creation.zeros_like(self)
 
     def copy(self) -> Tensor:
         return ops.copy(self)

@@ -108,3 +108,17 @@ def test_logspace() -> None:
     assert pe.logspace(0, 3, 4, base=2, dtype=pe.int64).tolist() == [1, 2, 4, 8]
     np.testing.assert_allclose(pe.logspace(-2, 2, 5, dtype=pe.float64).numpy(), np.logspace(-2, 2, 5), rtol=8 * np.finfo(float).eps)
     assert pe.logspace(0, 1, 3).dtype is pe.float32
+
+
+def test_dtypes_pass_for_numpys() -> None:
+    assert isinstance(pe.float32, np.dtype)
+    assert isinstance(pe.float32, pe.DType)
+    assert pe.float32.type is np.float32
+    assert np.isdtype(pe.float32, "real floating")
+    assert np.issubdtype(pe.int8, np.signedinteger)
+    assert pe.bool == bool  # noqa: E721
+    assert pe.float64 == np.float64
+    assert pe.float32 != np.float64
+    assert not isinstance(pe.bfloat16, np.dtype)
+    assert pe.bfloat16 != float  # noqa: E721
+    assert pickle.loads(pickle.dumps(pe.float32)) is pe.float32

@@ -2,12 +2,14 @@
 
 from types import ModuleType
 
+from pyengine.interop.array_function import array_function
 from pyengine.interop.dlpack import dlpack_device, from_dlpack, to_dlpack
 from pyengine.interop.numpy import from_any, from_result, to_array, to_numpy, view
 from pyengine.interop.pickling import deepcopy_tensor, reduce_tensor
 from pyengine.interop.ufuncs import array_ufunc
 
 __all__ = [
+    "array_function",
     "array_namespace",
     "array_ufunc",
     "deepcopy_tensor",

@@ -52,10 +52,6 @@ class PyengineBackend(Backend, backend_name="pyengine"):  # type: ignore[misc, c
     # Arguments that NumPy takes by place and the array API by name --------------------------------------------------------------------
 
     @staticmethod
-    def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
-        return ops.concat(tensors, axis=axis)
-
-    @staticmethod
     def stack(arrays: Sequence[Tensor], axis: int = 0) -> Tensor:
         return ops.stack(arrays, axis=axis)
 
@@ -79,33 +75,7 @@ class PyengineBackend(Backend, backend_name="pyengine"):  # type: ignore[misc, c
     def clip(tensor: Tensor, a_min: Any = None, a_max: Any = None) -> Tensor:
         return ops.clip(tensor, a_min, a_max)
 
-    @staticmethod
-    def transpose(tensor: Tensor, axes: Sequence[int] | None = None) -> Tensor:
-        return ops.permute_dims(tensor, tuple(range(tensor.ndim))[::-1] if axes is None else axes)
-
-    @staticmethod
-    def cumsum(tensor: Tensor, axis: int | None = None) -> Tensor:
-        return ops.cumulative_sum(ops.flatten(tensor) if axis is None else tensor, axis=axis or 0)
-
     # What the array API has under no name ----------------------------------------------------------------------------------------------
-
-    @staticmethod
-    def dot(a: Any, b: Any) -> Tensor:
-        """NumPy's: over a's last axis and b's last but one."""
-        a, b = creation.asarray(a), creation.asarray(b)
-        if a.ndim == 0 or b.ndim == 0:
-            return ops.multiply(a, b)
-        return ops.tensordot(a, b, axes=((-1,), (max(b.ndim - 2, 0),)))
-
-    @staticmethod
-    def diag(tensor: Tensor, k: int = 0) -> Tensor:
-        """The diagonal of a matrix, or the matrix with this diagonal."""
-        if tensor.ndim == 2:
-            return ops.diagonal(tensor, offset=k)
-        size = tensor.shape[0] + abs(k)
-        square = ops.multiply(ops.expand_dims(tensor, -1), creation.eye(tensor.shape[0], dtype=tensor.dtype))
-        before = (max(-k, 0), max(k, 0))
-        return ops.pad(square, [(start, size - tensor.shape[0] - start) for start in before])
 
     @staticmethod
     def lstsq(a: Tensor, b: Tensor, rcond: float | None = None) -> tuple[Tensor, Tensor, int, Tensor]:
@@ -142,9 +112,9 @@ class PyengineBackend(Backend, backend_name="pyengine"):  # type: ignore[misc, c
 
 
 _same = (
-    "abs all any arange argmax argmin complex128 complex64 conj copy cos cosh count_nonzero e einsum exp eye float32 float64 inf int32 "
-    "int64 log log2 logsumexp matmul max maximum mean min minimum nan ones pi prod reshape sign sin sinh sqrt sum tan tanh trace where "
-    "zeros zeros_like"
+    "abs all any arange argmax argmin complex128 complex64 concatenate conj copy cos cosh count_nonzero cumsum diag dot e einsum exp eye "
+    "float32 float64 inf int32 int64 log log2 logsumexp matmul max maximum mean min minimum nan ones pi prod reshape sign sin sinh "
+    "sqrt sum tan tanh trace transpose where zeros zeros_like"
 )
 _names: dict[str, str] = {name: name for name in _same.split()} | {
     f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")

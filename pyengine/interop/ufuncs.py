@@ -47,7 +47,8 @@ def array_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], options: 
         values = (np.asarray(x) if isinstance(x, _tensor.Tensor) else x for x in inputs)
         result: np.ndarray[Any, Any] = getattr(ufunc, method)(*values, **options)
         return result
+    dtype = options.pop("dtype", None)
     if method != "__call__" or options or ufunc.__name__ not in _names:
         return NotImplemented  # type: ignore[no-any-return]  # what NumPy asks for
     computed: Tensor = getattr(_tensor.ops, _names[ufunc.__name__])(*inputs)
-    return computed
+    return computed if dtype is None else _tensor.ops.astype(computed, dtype)

@@ -80,13 +80,20 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Tensor:
     return matmul(ops.expand_dims(conj(a), -2), ops.expand_dims(b, -1))[..., 0, 0]
 
 
+def _numbers(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """A mask beside numbers counts as zeros and ones of their dtype."""
+    if a.dtype.kind == "b" != b.dtype.kind:
+        return ops.astype(a, b.dtype), b
+    return (a, ops.astype(b, a.dtype)) if b.dtype.kind == "b" != a.dtype.kind else (a, b)
+
+
 def tensordot(x1: Any, x2: Any, /, *, axes: int | Sequence[int | Sequence[int]] = 2) -> Tensor:
     """``y[i.., j..] = sum_p a[i.., p..] b[p.., j..]`` over the axes paired in ``axes``: one product of matrices.
 
     ``axes=n`` pairs the last n axes of a with the first n of b; ``axes=(of_a, of_b)`` pairs those named. What is left of a stands first.
     Dtypes, accuracy and gradient as of :func:`matmul`. ValueError if paired sizes differ.
     """
-    a, b = as_tensor(x1), as_tensor(x2)
+    a, b = _numbers(as_tensor(x1), as_tensor(x2))
     if not isinstance(axes, Sequence):
         if not 0 <= axes <= builtins.min(a.ndim, b.ndim):
             raise ValueError(

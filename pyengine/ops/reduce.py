@@ -233,8 +233,10 @@ def count_nonzero(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Te
 # Of these ---------------------------------------------------------------------------------------------------------------------------------
 
 
-def var(x: Any, /, axis: Axis = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:
+def var(x: Any, /, axis: Axis = None, *, correction: float = 0.0, ddof: float = 0.0, keepdims: bool = False) -> Tensor:
     """``y = sum_i (x_i - m)^2 / (n - correction)`` over ``axis``, with ``m`` the mean; correction 1 makes it unbiased.
+
+    ``ddof`` is NumPy's name of the correction.
 
     Two passes, so that a large mean costs no digits (Higham, section 1.9); float16 and bfloat16 are computed in float32.
     NaN or Inf where n - correction is not positive. Gradient: 2 g (x_i - m) / (n - correction).
@@ -246,13 +248,13 @@ def var(x: Any, /, axis: Axis = None, *, correction: float = 0.0, keepdims: bool
     axes = _axes("var", axis, x.ndim)
     deviation = ops.subtract(wide, mean(wide, axis=axes, keepdims=True))
     squares = sum(ops.multiply(deviation, deviation), axis=axes, keepdims=keepdims)
-    divisor = builtins.max(_count(x.shape, axes) - correction, 0.0)
+    divisor = builtins.max(_count(x.shape, axes) - (correction or ddof), 0.0)
     return ops.astype(ops.divide(squares, divisor), x.dtype, copy=False)
 
 
-def std(x: Any, /, axis: Axis = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:
+def std(x: Any, /, axis: Axis = None, *, correction: float = 0.0, ddof: float = 0.0, keepdims: bool = False) -> Tensor:
     """``y = sqrt(var(x))``, the standard deviation; see :func:`var`. The gradient is not finite where y is 0."""
-    return ops.sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))
+    return ops.sqrt(var(x, axis=axis, correction=correction or ddof, keepdims=keepdims))
 
 
 def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:

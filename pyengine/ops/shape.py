@@ -294,9 +294,15 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Tensor:
     return ops.take(x, creation.asarray([i for i, c in enumerate(counts) for _ in range(c)], dtype=dtypes.int64), axis=axis)
 
 
-def pad(x: Any, widths: Sequence[tuple[int, int]], /, *, value: float = 0.0) -> Tensor:
-    """``widths[i]`` elements of ``value`` before and behind axis i; negative widths crop. Gradient: the part that was x."""
+def pad(x: Any, widths: Sequence[tuple[int, int]], /, mode: str = "constant", *, value: float = 0.0, constant_values: Any = None) -> Tensor:
+    """``widths[i]`` elements of ``value`` before and behind axis i; negative widths crop. Gradient: the part that was x.
+
+    ``mode`` and ``constant_values`` are NumPy's: one value for all sides. ValueError for other modes, which ``nn.functional.pad`` has.
+    """
     x = as_tensor(x)
+    if mode != "constant":
+        raise ValueError(f"pad: no such mode: {mode!r}; must be 'constant', nn.functional.pad has others")
+    value = value if constant_values is None else _one_value(constant_values)
     if len(widths) != x.ndim:
         raise ValueError(f"pad: wrong number of widths: {len(widths)} for shape {x.shape}; one (before, behind) for each axis")
     sizes = tuple(size + low + high for size, (low, high) in zip(x.shape, widths, strict=True))
@@ -313,6 +319,14 @@ def pad(x: Any, widths: Sequence[tuple[int, int]], /, *, value: float = 0.0) -> 
         inner = _engine.slice(array, tuple(s[1] for s in spans), ones, kept)
         _engine.assign(inner, _engine.slice(x._array, tuple(s[0] for s in spans), ones, kept))
     return record("pad", array, (x,), (partial(_pad_vjp, [(-low, -high) for low, high in widths]),))
+
+
+def _one_value(values: Any) -> Any:
+    """NumPy's constant_values, a number or one for each side, where all are the same."""
+    first, *others = as_tensor(values).flatten().tolist()
+    if builtins.any(other != first and other == other for other in others):
+        raise ValueError(f"pad: several values: {values}; all sides get the same")
+    return first
 
 
 def _pad_vjp(widths: list[tuple[int, int]], g: Tensor) -> Tensor:

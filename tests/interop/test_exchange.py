@@ -255,3 +255,33 @@ def test_view_reads_memory_as_another_dtype() -> None:
         pe.ones(2, dtype=pe.bfloat16).view(pe.int16)
     with pytest.raises(TypeError, match=r"view: on the tape: pyengine.float32"):
         pe.ones(2, requires_grad=True).view(pe.int32)
+
+
+def test_functions_of_numpy() -> None:
+    x = pe.asarray([[1.0, 2.0], [3.0, np.nan]], requires_grad=True)
+    for y, expected in (
+        (np.sum(x, axis=0), [4.0, np.nan]),
+        (np.nanmean(x), 2.0),
+        (np.amax(x[:1]), 2.0),
+        (np.concatenate([x, x], axis=1)[0], [1.0, 2.0, 1.0, 2.0]),
+        (np.var(x, axis=1, ddof=1)[0], 0.5),
+        (np.einsum("ij->j", x, optimize=True), [4.0, np.nan]),
+        (np.where(np.isnan(x), 0.0, x)[1], [3.0, 0.0]),
+    ):
+        assert isinstance(y, pe.Tensor)
+        assert y.requires_grad
+        np.testing.assert_allclose(y.detach().numpy(), expected, rtol=4 * pe.finfo(pe.float32).eps)
+    for plain in (np.nanmax(x, initial=9.0), np.histogram(x.detach(), range=(0, 4))[0], np.linalg.norm(x.detach()[0])):
+        assert not isinstance(plain, pe.Tensor)  # what we have not, NumPy computes
+    out = np.empty(2)
+    np.sum(x, axis=0, out=out)
+    assert out[0] == 4.0
+
+
+def test_methods_that_numpy_has() -> None:
+    x, z = pe.asarray([3.0, 1.0, 2.0]), pe.asarray([1 + 2j])
+    assert x.argsort().tolist() == [1, 2, 0]
+    assert x.argsort(descending=True).tolist() == [0, 2, 1]
+    assert pe.asarray([1.0, 2.0, 3.0]).searchsorted(pe.asarray([2.5])).tolist() == [2]
+    assert (z.real.item(), z.imag.item(), z.conj().item()) == (1.0, 2.0, 1 - 2j)
+    assert (x.real.tolist(), x.imag.tolist()) == (x.tolist(), [0.0, 0.0, 0.0])
