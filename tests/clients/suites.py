@@ -28,7 +28,7 @@ class Suite:
 
 SCIPY = (
     *("_lib", "cluster", "constants", "differentiate", "fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal"),
-    *("sparse.linalg", "spatial", "special", "stats"),
+    *("spatial", "special", "stats"),
 )
 
 SUITES = {
