@@ -20,8 +20,10 @@ def array_function(func: Callable[..., Any], args: Sequence[Any], kwargs: Mappin
     """NumPy's ``__array_function__`` protocol."""
     name = _ours.get(func.__name__) if func.__module__ == "numpy" else None
     options = {key: value for key, value in kwargs.items() if value is not np._NoValue and not (key == "out" and value is None)}
-    if name is None or options.keys() - _options:
+    if name is None or options.keys() - _options or (name == "where" and len(args) != 3):
         return func(*(_plain(x) for x in args), **{key: _plain(value) for key, value in options.items()})
+    if name == "where":  # NumPy's condition may be numbers
+        args = (_tensor.ops.astype(args[0], bool, copy=False), *args[1:])
     if name == "einsum":
         options.pop("optimize", None)  # the order of contraction is the op's own
     dtype = options.pop("dtype", None) if name in ("einsum", "max", "mean", "min", "std", "var") else None

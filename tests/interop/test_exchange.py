@@ -267,6 +267,7 @@ def test_functions_of_numpy() -> None:
         (np.var(x, axis=1, ddof=1)[0], 0.5),
         (np.einsum("ij->j", x, optimize=True), [4.0, np.nan]),
         (np.where(np.isnan(x), 0.0, x)[1], [3.0, 0.0]),
+        (np.where(pe.asarray([2, 0]), x[0], 0.0), [1.0, 0.0]),
     ):
         assert isinstance(y, pe.Tensor)
         assert y.requires_grad
