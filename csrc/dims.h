@@ -40,6 +40,10 @@ public:
     std::int64_t back() const { return data()[size_ - 1]; }
 
     void push_back(std::int64_t value) {
+        if (size_ < inline_capacity) {
+            inline_[size_++] = value;
+            return;
+        }
         Dims longer;
         longer.resize(size_ + 1);
         std::copy(begin(), end(), longer.begin());

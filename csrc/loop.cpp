@@ -20,24 +20,34 @@ bool same_layout(const Array& out, std::initializer_list<const Array*> inputs) {
 }  // namespace
 
 Loop::Loop(const Array& out, std::initializer_list<const Array*> inputs) {
+    if (same_layout(out, inputs))
+        walk_as_one_row(out, inputs);
+    else
+        walk_axes(out, inputs);
+}
+
+void Loop::walk_as_one_row(const Array& out, std::initializer_list<const Array*> inputs) {
+    static constexpr std::int64_t one = 1, zero = 0;
+    count_ = out.size();
+    args_.rank = 1;
+    args_.shape = &count_;
+    args_.out = {out.dtype(), out.raw(), &one};
+    std::size_t operand = 0;
+    for (const Array* x : inputs) args_.in[operand++] = {x->dtype(), x->raw(), x->size() == 1 ? &zero : &one};
+}
+
+void Loop::walk_axes(const Array& out, std::initializer_list<const Array*> inputs) {
     const std::size_t operands = inputs.size() + 1;
-    if (same_layout(out, inputs)) {
-        shape_ = {out.size()};
-        strides_[0] = {1};
-        std::size_t operand = 0;
-        for (const Array* x : inputs) strides_[++operand] = {x->size() == 1 ? 0 : 1};
-    } else {
-        shape_ = out.shape();
-        strides_[0] = out.strides();
-        std::size_t operand = 0;
-        for (const Array* x : inputs) spread(*x, ++operand);
-        order_axes(operands);
-        merge_axes(operands);
-    }
+    shape_ = out.shape();
+    strides_[0] = out.strides();
+    std::size_t operand = 0;
+    for (const Array* x : inputs) spread(*x, ++operand);
+    order_axes(operands);
+    merge_axes(operands);
     args_.rank = static_cast<std::int64_t>(shape_.size());
     args_.shape = shape_.data();
     args_.out = {out.dtype(), out.raw(), strides_[0].data()};
-    std::size_t operand = 0;
+    operand = 0;
     for (const Array* x : inputs) {
         args_.in[operand] = {x->dtype(), x->raw(), strides_[operand + 1].data()};
         ++operand;
@@ -81,7 +91,7 @@ void Loop::merge_axes(std::size_t operands) {
 
 void check_writable(const char* op, const Array& out) {
     if (out.storage()->readonly()) fail_value(op, ": the output is read-only: shape ", out.shape(), "; write to a copy");
-    if (out.size() <= 1) return;
+    if (out.is_contiguous()) return;
     // Taken from the smallest stride up, each axis must step beyond everything the smaller ones reach.
     std::int64_t reach = 0;
     std::vector<std::pair<std::int64_t, std::int64_t>> axes;

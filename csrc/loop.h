@@ -20,10 +20,13 @@ public:
 private:
     static constexpr std::size_t max_operands = 4;
 
+    void walk_as_one_row(const Array& out, std::initializer_list<const Array*> inputs);
+    void walk_axes(const Array& out, std::initializer_list<const Array*> inputs);
     void spread(const Array& x, std::size_t operand);
     void order_axes(std::size_t operands);
     void merge_axes(std::size_t operands);
 
+    std::int64_t count_ = 0;  // of the elements, where they are walked as one row
     Dims shape_;
     Dims strides_[max_operands];  // of the output, then of the inputs
     kernels::ElementwiseArgs args_;

@@ -1,8 +1,9 @@
 #include "csrc/storage.h"
 
+#include <array>
 #include <bit>
 #include <cstdlib>
-#include <map>
+#include <limits>
 #include <mutex>
 #include <vector>
 
@@ -21,9 +22,15 @@ std::size_t size_class(std::size_t bytes) {
     return (bytes + step - 1) / step * step;
 }
 
+/// Of a size class, counted from the smallest that could be.
+std::size_t class_index(std::size_t size) {
+    const auto octave = static_cast<std::size_t>(std::bit_width(size) - 1);
+    return 4 * octave + ((size >> (octave - 2)) & 3);
+}
+
 struct Cache {
     std::mutex mutex;
-    std::map<std::size_t, std::vector<void*>> free_blocks;
+    std::array<std::vector<void*>, 4 * std::numeric_limits<std::size_t>::digits> free_blocks;  // by class_index
     MemoryStats stats{};
 };
 
@@ -33,9 +40,10 @@ Cache& cache() {
 }
 
 void release_all(Cache& c) {
-    for (auto& [size, blocks] : c.free_blocks)
+    for (auto& blocks : c.free_blocks) {
         for (void* block : blocks) std::free(block);
-    c.free_blocks.clear();
+        blocks = {};
+    }
     c.stats.cached = 0;
 }
 
@@ -48,9 +56,9 @@ void* cpu_allocator::allocate(std::size_t bytes) {
     Cache& c = cache();
     std::lock_guard lock(c.mutex);
     void* block = nullptr;
-    if (auto it = c.free_blocks.find(size); it != c.free_blocks.end() && !it->second.empty()) {
-        block = it->second.back();
-        it->second.pop_back();
+    if (auto& blocks = c.free_blocks[class_index(size)]; !blocks.empty()) {
+        block = blocks.back();
+        blocks.pop_back();
         c.stats.cached -= size;
     } else {
         block = std::aligned_alloc(alignment, size);
@@ -73,7 +81,7 @@ void cpu_allocator::deallocate(void* data, std::size_t bytes) noexcept {
     std::lock_guard lock(c.mutex);
     c.stats.in_use -= size;
     if (c.stats.cached + size > cache_limit) return std::free(data);
-    c.free_blocks[size].push_back(data);
+    c.free_blocks[class_index(size)].push_back(data);
     c.stats.cached += size;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 namespace pyengine {
 
@@ -37,14 +38,16 @@ private:
     std::uint64_t version_ = 0;
 };
 
-/// Scratch for one kernel call, from the same cache.
+/// Scratch for one kernel call, from the same cache; of no bytes, none.
 class Workspace {
 public:
-    explicit Workspace(std::size_t bytes) : storage_(bytes) {}
-    void* data() const { return storage_.data(); }
+    explicit Workspace(std::size_t bytes) {
+        if (bytes > 0) storage_.emplace(bytes);
+    }
+    void* data() const { return storage_ ? storage_->data() : nullptr; }
 
 private:
-    Storage storage_;
+    std::optional<Storage> storage_;
 };
 
 struct MemoryStats {

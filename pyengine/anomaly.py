@@ -54,9 +54,11 @@ def detect_anomaly(enabled: bool = True) -> Iterator[None]:
     """
     before = _state.enabled
     _state.enabled = enabled
+    _engine.add_watchers(1)
     try:
         yield
     finally:
+        _engine.add_watchers(-1)
         _state.enabled = before
 
 

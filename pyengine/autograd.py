@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, overload
 
-from pyengine import anomaly, dtypes
+from pyengine import _engine, anomaly, dtypes
 from pyengine import tensor as _tensor
 from pyengine._engine import Array
 
@@ -539,9 +539,11 @@ def _capture() -> Iterator[dict[int, Tensor]]:
     """Collects the tensors asking for a gradient that ops are given inside."""
     before = _state.captured
     _state.captured = {}
+    _engine.add_watchers(1)
     try:
         yield _state.captured
     finally:
+        _engine.add_watchers(-1)
         if before is not None:
             before.update(_state.captured)
         _state.captured = before
@@ -553,11 +555,16 @@ def _capture() -> Iterator[dict[int, Tensor]]:
 @contextmanager
 def _grad_mode(enabled: bool) -> Iterator[None]:
     before = _state.grad_enabled
-    _state.grad_enabled = enabled
+    _set_grad_enabled(enabled)
     try:
         yield
     finally:
-        _state.grad_enabled = before
+        _set_grad_enabled(before)
+
+
+def _set_grad_enabled(enabled: bool) -> None:
+    _state.grad_enabled = enabled
+    _engine.set_recording(enabled)
 
 
 def no_grad() -> Any:

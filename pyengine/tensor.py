@@ -11,6 +11,7 @@ import numpy as np
 
 from pyengine import _engine, dtypes
 from pyengine.dtypes import DType
+from pyengine.fast import fast
 
 if TYPE_CHECKING:
     from pyengine.autograd import Node
@@ -21,43 +22,27 @@ Scalar = bool | int | float | complex
 Axis = int | tuple[int, ...] | None
 
 
-class Tensor(_engine.BufferExporter):
+class Tensor(_engine.TensorBase):
     """A multi-dimensional array that can carry a gradient. Make one with :func:`pyengine.asarray` and its siblings."""
 
-    __slots__ = ("__weakref__", "_array", "_hooks", "_index", "_node", "_requires_grad", "_version", "grad")
+    __slots__ = ("__weakref__",)
+
+    # Fields of the base class, which also has shape, dtype, ndim, size, and strides (in elements).
+    _array: _engine.Array
+    _node: Node | None
+    _index: int
+    _requires_grad: bool
+    _version: int
+    _hooks: list[tuple[int, Callable[[Tensor], Tensor | None]]] | None
+    grad: Tensor | None
 
     __array_priority__ = 1000.0  # dask asks for it: where arrays meet, ours decide
-
-    def __init__(self, array: _engine.Array, node: Node | None = None, index: int = 0) -> None:
-        self._array = array
-        self._node = node
-        self._index = index
-        self._requires_grad = node is not None
-        self._version = 0 if node is None else array.version
-        self._hooks: list[tuple[int, Callable[[Tensor], Tensor | None]]] | None = None
-        self.grad: Tensor | None = None
 
     # What it is -------------------------------------------------------------------------------------------------------------------------
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        return self._array.shape
-
-    @property
-    def dtype(self) -> DType:
-        return self._array.dtype
-
-    @property
     def device(self) -> str:
         return "cpu"
-
-    @property
-    def ndim(self) -> int:
-        return self._array.ndim
-
-    @property
-    def size(self) -> int:
-        return self._array.size
 
     @property
     def itemsize(self) -> int:
@@ -66,11 +51,6 @@ class Tensor(_engine.BufferExporter):
     @property
     def nbytes(self) -> int:
         return self.size * self.dtype.itemsize
-
-    @property
-    def strides(self) -> tuple[int, ...]:
-        """Steps between neighbours along each axis, in elements."""
-        return self._array.strides
 
     def __len__(self) -> int:
         if not self.shape:
@@ -216,6 +196,7 @@ class Tensor(_engine.BufferExporter):
 
     # Indexing ---------------------------------------------------------------------------------------------------------------------------
 
+    @fast("getitem")
     def __getitem__(self, key: Any) -> Tensor:
         return ops.getitem(self, key)
 
@@ -224,113 +205,147 @@ class Tensor(_engine.BufferExporter):
 
     # Operators --------------------------------------------------------------------------------------------------------------------------
 
+    @fast("negative")
     def __neg__(self) -> Tensor:
         return ops.negative(self)
 
+    @fast("positive")
     def __pos__(self) -> Tensor:
         return ops.positive(self)
 
+    @fast("abs")
     def __abs__(self) -> Tensor:
         return ops.abs(self)
 
+    @fast("bitwise_invert")
     def __invert__(self) -> Tensor:
         return ops.bitwise_invert(self)
 
+    @fast("equal")
     def __eq__(self, other: object) -> Any:
         return _operator(ops.equal, self, other)
 
+    @fast("not_equal")
     def __ne__(self, other: object) -> Any:
         return _operator(ops.not_equal, self, other)
 
     __hash__ = object.__hash__
 
+    @fast("less")
     def __lt__(self, other: Any) -> Tensor:
         return _operator(ops.less, self, other)
 
+    @fast("less_equal")
     def __le__(self, other: Any) -> Tensor:
         return _operator(ops.less_equal, self, other)
 
+    @fast("greater")
     def __gt__(self, other: Any) -> Tensor:
         return _operator(ops.greater, self, other)
 
+    @fast("greater_equal")
     def __ge__(self, other: Any) -> Tensor:
         return _operator(ops.greater_equal, self, other)
 
+    @fast("add")
     def __add__(self, other: Any) -> Tensor:
         return _operator(ops.add, self, other)
 
+    @fast("subtract")
     def __sub__(self, other: Any) -> Tensor:
         return _operator(ops.subtract, self, other)
 
+    @fast("multiply")
     def __mul__(self, other: Any) -> Tensor:
         return _operator(ops.multiply, self, other)
 
+    @fast("divide")
     def __truediv__(self, other: Any) -> Tensor:
         return _operator(ops.divide, self, other)
 
+    @fast("floor_divide")
     def __floordiv__(self, other: Any) -> Tensor:
         return _operator(ops.floor_divide, self, other)
 
+    @fast("remainder")
     def __mod__(self, other: Any) -> Tensor:
         return _operator(ops.remainder, self, other)
 
+    @fast("pow")
     def __pow__(self, other: Any) -> Tensor:
         return _operator(ops.pow, self, other)
 
     def __matmul__(self, other: Any) -> Tensor:
         return _operator(ops.matmul, self, other)
 
+    @fast("bitwise_and")
     def __and__(self, other: Any) -> Tensor:
         return _operator(ops.bitwise_and, self, other)
 
+    @fast("bitwise_or")
     def __or__(self, other: Any) -> Tensor:
         return _operator(ops.bitwise_or, self, other)
 
+    @fast("bitwise_xor")
     def __xor__(self, other: Any) -> Tensor:
         return _operator(ops.bitwise_xor, self, other)
 
+    @fast("bitwise_left_shift")
     def __lshift__(self, other: Any) -> Tensor:
         return _operator(ops.bitwise_left_shift, self, other)
 
+    @fast("bitwise_right_shift")
     def __rshift__(self, other: Any) -> Tensor:
         return _operator(ops.bitwise_right_shift, self, other)
 
+    @fast("add", reflected=True)
     def __radd__(self, other: Any) -> Tensor:
         return _operator(ops.add, other, self)
 
+    @fast("subtract", reflected=True)
     def __rsub__(self, other: Any) -> Tensor:
         return _operator(ops.subtract, other, self)
 
+    @fast("multiply", reflected=True)
     def __rmul__(self, other: Any) -> Tensor:
         return _operator(ops.multiply, other, self)
 
+    @fast("divide", reflected=True)
     def __rtruediv__(self, other: Any) -> Tensor:
         return _operator(ops.divide, other, self)
 
+    @fast("floor_divide", reflected=True)
     def __rfloordiv__(self, other: Any) -> Tensor:
         return _operator(ops.floor_divide, other, self)
 
+    @fast("remainder", reflected=True)
     def __rmod__(self, other: Any) -> Tensor:
         return _operator(ops.remainder, other, self)
 
+    @fast("pow", reflected=True)
     def __rpow__(self, other: Any) -> Tensor:
         return _operator(ops.pow, other, self)
 
     def __rmatmul__(self, other: Any) -> Tensor:
         return _operator(ops.matmul, other, self)
 
+    @fast("bitwise_and", reflected=True)
     def __rand__(self, other: Any) -> Tensor:
         return _operator(ops.bitwise_and, other, self)
 
+    @fast("bitwise_or", reflected=True)
     def __ror__(self, other: Any) -> Tensor:
         return _operator(ops.bitwise_or, other, self)
 
+    @fast("bitwise_xor", reflected=True)
     def __rxor__(self, other: Any) -> Tensor:
         return _operator(ops.bitwise_xor, other, self)
 
+    @fast("bitwise_left_shift", reflected=True)
     def __rlshift__(self, other: Any) -> Tensor:
         return _operator(ops.bitwise_left_shift, other, self)
 
+    @fast("bitwise_right_shift", reflected=True)
     def __rrshift__(self, other: Any) -> Tensor:
         return _operator(ops.bitwise_right_shift, other, self)
 
@@ -452,6 +467,9 @@ class Tensor(_engine.BufferExporter):
 
     def copy(self) -> Tensor:
         return ops.copy(self)
+
+
+_engine.set_tensor_type(Tensor)
 
 
 # Operands --------------------------------------------------------------------------------------------------------------------------

@@ -128,7 +128,7 @@ def public_names() -> dict[str, object]:
         f"{space.__name__}.{name}": value
         for space in spaces
         for name, value in vars(space).items()
-        if not name.startswith("_") and (inspect.isfunction(value) or inspect.isclass(value)) and value.__module__.startswith("pyengine")
+        if not name.startswith("_") and (inspect.isroutine(value) or inspect.isclass(value)) and value.__module__.startswith("pyengine")
     }
 
 
@@ -138,7 +138,7 @@ def test_public_names_have_docstrings() -> None:
 
 
 def test_every_op_is_in_the_namespace() -> None:
-    missing = [name for name, value in vars(ops).items() if inspect.isfunction(value) and getattr(pe, name, None) is not value]
+    missing = [name for name, value in vars(ops).items() if inspect.isroutine(value) and getattr(pe, name, None) is not value]
     assert not missing
 
 

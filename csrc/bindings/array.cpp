@@ -5,6 +5,7 @@
 
 #include "csrc/bindings/casters.h"
 #include "csrc/bindings/register.h"
+#include "csrc/bindings/scalar.h"
 #include "kernels/half.h"
 
 namespace py = pybind11;
@@ -77,23 +78,18 @@ py::object item(const Array& x) {
 
 Array scalar(const py::object& value, DType dtype) {
     Array x({}, dtype);
-    switch (dtype) {
-        case DType::boolean: *x.data<bool>() = value.cast<bool>(); break;
-        case DType::int8: *x.data<std::int8_t>() = static_cast<std::int8_t>(value.cast<std::int64_t>()); break;
-        case DType::int16: *x.data<std::int16_t>() = static_cast<std::int16_t>(value.cast<std::int64_t>()); break;
-        case DType::int32: *x.data<std::int32_t>() = static_cast<std::int32_t>(value.cast<std::int64_t>()); break;
-        case DType::int64: *x.data<std::int64_t>() = value.cast<std::int64_t>(); break;
-        case DType::uint8: *x.data<std::uint8_t>() = static_cast<std::uint8_t>(value.cast<std::uint64_t>()); break;
-        case DType::uint16: *x.data<std::uint16_t>() = static_cast<std::uint16_t>(value.cast<std::uint64_t>()); break;
-        case DType::uint32: *x.data<std::uint32_t>() = static_cast<std::uint32_t>(value.cast<std::uint64_t>()); break;
-        case DType::uint64: *x.data<std::uint64_t>() = value.cast<std::uint64_t>(); break;
-        case DType::float16: *x.data<float16>() = to_float16(static_cast<float>(value.cast<double>())); break;
-        case DType::bfloat16: *x.data<bfloat16>() = to_bfloat16(static_cast<float>(value.cast<double>())); break;
-        case DType::float32: *x.data<float>() = static_cast<float>(value.cast<double>()); break;
-        case DType::float64: *x.data<double>() = value.cast<double>(); break;
-        case DType::complex64: *x.data<std::complex<float>>() = std::complex<float>(value.cast<std::complex<double>>()); break;
-        case DType::complex128: *x.data<std::complex<double>>() = value.cast<std::complex<double>>(); break;
-    }
+    if (dtype == DType::complex64)
+        *x.data<std::complex<float>>() = std::complex<float>(value.cast<std::complex<double>>());
+    else if (dtype == DType::complex128)
+        *x.data<std::complex<double>>() = value.cast<std::complex<double>>();
+    else if (is_floating(dtype))
+        set_scalar(x, value.cast<double>());
+    else if (dtype == DType::boolean)
+        set_scalar(x, value.cast<bool>());
+    else if (is_signed(dtype))
+        set_scalar(x, value.cast<std::int64_t>());
+    else
+        set_scalar(x, value.cast<std::uint64_t>());
     return x;
 }
 

@@ -25,11 +25,12 @@ PYBIND11_MODULE(_engine, m) {
         "There is not enough memory: what was asked for, what is held, and what is free. Arrays made before are untouched.";
 
     bindings::register_array(m);
-    bindings::register_buffer_exporter(m);
+    bindings::register_tensor(m);
     bindings::register_config(m);
     bindings::register_conv(m);
     bindings::register_dlpack(m);
     bindings::register_elementwise(m);
+    bindings::register_fast(m);
     bindings::register_linalg(m);
     bindings::register_index(m);
     bindings::register_random(m);

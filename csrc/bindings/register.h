@@ -5,11 +5,11 @@
 namespace pyengine::bindings {
 
 void register_array(pybind11::module_& m);
-void register_buffer_exporter(pybind11::module_& m);
 void register_config(pybind11::module_& m);
 void register_conv(pybind11::module_& m);
 void register_dlpack(pybind11::module_& m);
 void register_elementwise(pybind11::module_& m);
+void register_fast(pybind11::module_& m);
 void register_linalg(pybind11::module_& m);
 void register_index(pybind11::module_& m);
 void register_random(pybind11::module_& m);
@@ -18,5 +18,6 @@ void register_nn(pybind11::module_& m);
 void register_optim(pybind11::module_& m);
 void register_pool(pybind11::module_& m);
 void register_shape(pybind11::module_& m);
+void register_tensor(pybind11::module_& m);
 
 }  // namespace pyengine::bindings

@@ -1,7 +1,5 @@
 #include "kernels/reduce.h"
 
-#include <vector>
-
 #include "csrc/axis_group.h"
 #include "csrc/check.h"
 #include "csrc/isa.h"
@@ -18,19 +16,20 @@ static_assert(std::size(reduce_table) == static_cast<std::size_t>(ReduceOp::all)
 bool is_logical(ReduceOp op) { return op == ReduceOp::any || op == ReduceOp::all; }
 bool is_extreme(ReduceOp op) { return op == ReduceOp::min || op == ReduceOp::max; }
 
-std::vector<bool> axes_reduced(const char* op, const Array& x, const Dims& axes) {
-    std::vector<bool> reduced(x.shape().size());
+/// For each axis 1 or 0.
+Dims axes_reduced(const char* op, const Array& x, const Dims& axes) {
+    Dims reduced(x.shape().size());
     for (std::int64_t axis : axes) {
         const auto at = static_cast<std::size_t>(normalize_axis(op, axis, x.rank()));
         if (reduced[at]) fail_value(op, ": axis given twice: ", axes, "; every axis at most once");
-        reduced[at] = true;
+        reduced[at] = 1;
     }
     return reduced;
 }
 
 /// What becomes of x's axes: the output's shape, and the axes in two groups.
 struct Split {
-    Split(const Array& x, const std::vector<bool>& reduced, bool keepdims) {
+    Split(const Array& x, const Dims& reduced, bool keepdims) {
         Dims full = x.shape();
         for (std::size_t i = 0; i < full.size(); ++i) {
             if (reduced[i]) full[i] = 1;
@@ -82,7 +81,7 @@ Array reduce(ReduceOp op, const Array& given, const Dims& axes, bool keepdims) {
     const char* name = reduce_table[static_cast<int>(op)];
     if (op == ReduceOp::mean && !is_floating(given.dtype())) fail_type(name, ": dtype is not floating: ", given.dtype(), "; convert first");
     if (!is_logical(op)) check_real(name, given.dtype());
-    const std::vector<bool> reduced = axes_reduced(name, given, axes);
+    const Dims reduced = axes_reduced(name, given, axes);
     const Array x = is_logical(op) && given.dtype() != DType::boolean ? astype(given, DType::boolean) : given;
     const Split split(x, reduced, keepdims);
     const Array out(split.shape, is_logical(op) || is_extreme(op) ? x.dtype() : sum_type(x.dtype()));

@@ -10,6 +10,7 @@ from typing import Any
 
 from pyengine import _engine, ops
 from pyengine.autograd import record
+from pyengine.fast import fast
 from pyengine.ops.complex import is_complex
 from pyengine.ops.elementwise import add, multiply, of_input, of_output, square, subtract
 from pyengine.ops.selection import where
@@ -27,16 +28,19 @@ def _backward(name: str, g: Tensor, saved: Tensor, slope: Any) -> Tensor:
     return result
 
 
+@fast("relu")
 def relu(x: Any, /) -> Tensor:
     """``max(x, 0)``, integers included. Gradient: g where x > 0, 0 elsewhere. TypeError for booleans."""
     return of_output("relu", x, lambda g, y: _backward("relu", g, y, None))
 
 
+@fast("sigmoid")
 def sigmoid(x: Any, /) -> Tensor:
     """``s(x) = 1 / (1 + e^-x)``; within 3 ulp, for large negative x, too. Gradient: ``g s (1 - s)``."""
     return of_output("sigmoid", x, lambda g, y: _backward("sigmoid", g, y, lambda y: subtract(1, multiply(y, 2))))
 
 
+@fast("tanh")
 def tanh(x: Any, /) -> Tensor:
     """``(e^x - e^-x) / (e^x + e^-x)``; within 3 ulp. Gradient: ``g (1 - tanh(x)^2)``."""
     return of_output("tanh", x, _tanh_vjp)
@@ -48,6 +52,7 @@ def _tanh_vjp(g: Tensor, y: Tensor) -> Tensor:
     return _backward("tanh", g, y, lambda y: multiply(y, -2))
 
 
+@fast("silu")
 def silu(x: Any, /) -> Tensor:
     """``x s(x)``, s the sigmoid: SiLU, or swish; 0 at -Inf; within 4 ulp. Gradient: ``g (s + x s (1 - s))``.
 
@@ -61,6 +66,7 @@ def _silu_curvature(x: Tensor) -> Tensor:
     return multiply(multiply(s, rest), add(multiply(x, subtract(rest, s)), 2))
 
 
+@fast("gelu")
 def gelu(x: Any, /, *, approximate: str = "none") -> Tensor:
     """``x P(x)``, P the distribution function of the standard normal; 0 at -Inf. Gradient: ``g (P(x) + x p(x))``, p its density.
 
@@ -91,6 +97,7 @@ def _gelu_tanh_curvature(x: Tensor) -> Tensor:
     return multiply(multiply(s, rest), add(multiply(u1, 2), bent))
 
 
+@fast("softplus")
 def softplus(x: Any, /) -> Tensor:
     """``log(1 + e^x)``, without overflow; within 3 ulp. Gradient: ``g s(x)``, s the sigmoid."""
     return of_input("softplus", x, lambda g, x: _backward("softplus", g, x, lambda x: multiply(sigmoid(x), sigmoid(ops.negative(x)))))

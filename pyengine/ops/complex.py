@@ -11,6 +11,7 @@ from typing import Any
 
 from pyengine import _engine, dtypes, ops
 from pyengine.autograd import record
+from pyengine.fast import fast
 from pyengine.tensor import Tensor, as_tensor, coerce
 
 __all__ = ["angle", "conj", "imag", "real"]
@@ -35,12 +36,14 @@ def from_parts(real_part: Any, imag_part: Any) -> Tensor:
     return record("from_parts", array, (a, b), (real, imag))
 
 
+@fast("real")
 def real(x: Any, /) -> Tensor:
     """The real part, a view; x itself if it is real. Gradient: g."""
     x = as_tensor(x)
     return record("real", _engine.real_part(x._array), (x,), (lambda g: g,)) if is_complex(x) else x
 
 
+@fast("imag")
 def imag(x: Any, /) -> Tensor:
     """The imaginary part, a view. Gradient: ``i g``. TypeError unless complex."""
     x = as_tensor(x)
@@ -49,6 +52,7 @@ def imag(x: Any, /) -> Tensor:
     return record("imag", _engine.imag_part(x._array), (x,), (lambda g: ops.multiply(g, 1j),))
 
 
+@fast("conj")
 def conj(x: Any, /) -> Tensor:
     """``a - b i`` for ``a + b i``; x itself if it is real. Gradient: conj(g)."""
     x = as_tensor(x)

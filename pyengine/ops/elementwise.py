@@ -12,6 +12,7 @@ from typing import Any
 
 from pyengine import _engine, creation, dtypes, ops
 from pyengine.autograd import OUTPUT, kept, record
+from pyengine.fast import fast
 from pyengine.ops.complex import by_parts, conj, holomorphic, is_complex, real
 from pyengine.tensor import Tensor, as_tensor, coerce
 
@@ -71,6 +72,7 @@ def zero_gradient(g: Tensor, *_: Tensor) -> Tensor:
 # Sums and products --------------------------------------------------------------------------------------------------------------------
 
 
+@fast("add")
 def add(x1: Any, x2: Any, /) -> Tensor:
     """``x1 + x2``; of booleans their or. Gradients: g, g."""
     a, b = coerce(x1, x2)
@@ -78,6 +80,7 @@ def add(x1: Any, x2: Any, /) -> Tensor:
     return result
 
 
+@fast("subtract")
 def subtract(x1: Any, x2: Any, /) -> Tensor:
     """``x1 - x2``. Gradients: g, -g. TypeError for booleans."""
     a, b = coerce(x1, x2)
@@ -85,6 +88,7 @@ def subtract(x1: Any, x2: Any, /) -> Tensor:
     return result
 
 
+@fast("multiply")
 def multiply(x1: Any, x2: Any, /) -> Tensor:
     """``x1 x2``; of booleans their and. Gradients: ``g conj(x2)``, ``g conj(x1)``."""
     a, b = coerce(x1, x2)
@@ -93,6 +97,7 @@ def multiply(x1: Any, x2: Any, /) -> Tensor:
     return result
 
 
+@fast("divide")
 def divide(x1: Any, x2: Any, /) -> Tensor:
     """``x1 / x2``; integers as float32. Gradients: ``g / x2``, ``-g x1 / x2^2``."""
     a, b = coerce(x1, x2)
@@ -101,11 +106,13 @@ def divide(x1: Any, x2: Any, /) -> Tensor:
     return result
 
 
+@fast("floor_divide")
 def floor_divide(x1: Any, x2: Any, /) -> Tensor:
     """``floor(x1 / x2)``; integers by 0 give 0. Gradients: 0. TypeError for booleans."""
     return of_two("floor_divide", x1, x2, zero_gradient, zero_gradient)
 
 
+@fast("remainder")
 def remainder(x1: Any, x2: Any, /) -> Tensor:
     """``x1 - x2 floor(x1 / x2)``, with the sign of x2; integers by 0 give 0. TypeError for booleans.
 
@@ -114,6 +121,7 @@ def remainder(x1: Any, x2: Any, /) -> Tensor:
     return of_two("remainder", x1, x2, lambda g, a, b: g, lambda g, a, b: negative(multiply(g, floor_divide(a, b))))
 
 
+@fast("negative")
 def negative(x: Any, /) -> Tensor:
     """``-x``. Gradient: -g. TypeError for booleans."""
     x = as_tensor(x)
@@ -121,6 +129,7 @@ def negative(x: Any, /) -> Tensor:
     return result
 
 
+@fast("positive")
 def positive(x: Any, /) -> Tensor:
     """``+x``: a copy. Gradient: g. TypeError for booleans."""
     x = as_tensor(x)
@@ -132,11 +141,13 @@ def positive(x: Any, /) -> Tensor:
 # Powers -------------------------------------------------------------------------------------------------------------------------------
 
 
+@fast("square")
 def square(x: Any, /) -> Tensor:
     """``x^2``. Gradient: ``2 g x``. TypeError for booleans."""
     return of_input("square", x, lambda g, x: multiply(g, multiply(x, 2)))
 
 
+@fast("pow")
 def pow(x1: Any, x2: Any, /) -> Tensor:
     """``x1^x2``.
 
@@ -173,11 +184,13 @@ def _pow_exponent_vjp(g: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return multiply(g, conj(multiply(pow(a, b), ops.log(ops.where(no_slope, 1.0, base)))))
 
 
+@fast("sqrt")
 def sqrt(x: Any, /) -> Tensor:
     """The square root; NaN for negative x. Gradient: ``g / (2 sqrt(x))``, infinite at 0."""
     return of_output("sqrt", x, lambda g, y: divide(g, multiply(y, 2)))
 
 
+@fast("rsqrt")
 def rsqrt(x: Any, /) -> Tensor:
     """``1 / sqrt(x)``; within 2 ulp. Gradient: ``-g / (2 x sqrt(x))``."""
     if is_complex(as_tensor(x)):
@@ -185,6 +198,7 @@ def rsqrt(x: Any, /) -> Tensor:
     return of_output("rsqrt", x, lambda g, y: multiply(g, multiply(multiply(square(y), y), -0.5)))
 
 
+@fast("reciprocal")
 def reciprocal(x: Any, /) -> Tensor:
     """``1 / x``; integers as float32. Gradient: ``-g / x^2``."""
     return of_output("reciprocal", x, lambda g, y: negative(multiply(g, square(y))))
@@ -193,6 +207,7 @@ def reciprocal(x: Any, /) -> Tensor:
 # Sign and rounding --------------------------------------------------------------------------------------------------------------------
 
 
+@fast("abs")
 def abs(x: Any, /) -> Tensor:
     """``|x|``, real for complex x; of the least integer itself. Gradient: ``g sign(x)``, 0 at 0. TypeError for booleans."""
     x = as_tensor(x)
@@ -200,6 +215,7 @@ def abs(x: Any, /) -> Tensor:
     return result
 
 
+@fast("sign")
 def sign(x: Any, /) -> Tensor:
     """1, 0 or -1; NaN of NaN; of complex numbers ``x / |x|``, 0 of 0. Gradient of real numbers: 0. TypeError for booleans."""
     x = as_tensor(x)
@@ -210,32 +226,38 @@ def sign(x: Any, /) -> Tensor:
     return ops.where(is_zero, 0.0, divide(x, ops.where(is_zero, 1.0, length)))
 
 
+@fast("copysign")
 def copysign(x1: Any, x2: Any, /) -> Tensor:
     """``|x1|`` with the sign of x2, that of -0.0 included; integers as float32. Gradients: g or -g, 0 where x1 is 0; and 0."""
     return of_two("copysign", x1, x2, lambda g, a, b: multiply(g, multiply(sign(a), copysign(1.0, b))), zero_gradient)
 
 
+@fast("nextafter")
 def nextafter(x1: Any, x2: Any, /) -> Tensor:
     """The number next to x1 in the direction of x2, in their common dtype. Not differentiable. TypeError unless floating."""
     a, b = coerce(x1, x2)
     return Tensor(_engine.nextafter(a._array, b._array))
 
 
+@fast("floor")
 def floor(x: Any, /) -> Tensor:
     """The greatest integer not above x, in x's dtype. Gradient: 0. TypeError for booleans."""
     return of_input("floor", x, zero_gradient)
 
 
+@fast("ceil")
 def ceil(x: Any, /) -> Tensor:
     """The least integer not below x, in x's dtype. Gradient: 0. TypeError for booleans."""
     return of_input("ceil", x, zero_gradient)
 
 
+@fast("trunc")
 def trunc(x: Any, /) -> Tensor:
     """The integer next to x towards 0, in x's dtype. Gradient: 0. TypeError for booleans."""
     return of_input("trunc", x, zero_gradient)
 
 
+@fast("round")
 def round(x: Any, /) -> Tensor:
     """The nearest integer, ties to even, in x's dtype; of complex numbers that of each part. Gradient: 0. TypeError for booleans."""
     x = as_tensor(x)

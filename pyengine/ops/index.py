@@ -10,12 +10,14 @@ import numpy as np
 
 from pyengine import _engine, creation, dtypes, ops
 from pyengine.autograd import record
+from pyengine.fast import fast
 from pyengine.ops.in_place import check_writable, rebind
 from pyengine.tensor import Tensor, as_tensor, coerce
 
 __all__ = ["getitem", "setitem"]
 
 
+@fast("getitem")
 def getitem(x: Tensor, key: Any, /) -> Tensor:
     """``x[key]``. Gradient: zeros with g at the elements read, summed where one was read twice."""
     selection = _Selection(x, key)

@@ -9,6 +9,7 @@ from typing import Any
 
 from pyengine import _engine, creation, dtypes, ops
 from pyengine.autograd import OUTPUT, no_grad, record
+from pyengine.fast import fast
 from pyengine.ops.complex import by_parts, is_complex
 from pyengine.ops.shape import _axes, _normalize_axis
 from pyengine.tensor import Axis, Tensor, as_tensor
@@ -59,6 +60,7 @@ def _wide(x: Tensor) -> Tensor:
     return ops.astype(x, dtypes.float32, copy=False) if x.dtype.itemsize == 2 else x
 
 
+@fast("sum")
 def sum(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
     """``y = sum_i x_i`` over ``axis``; an empty sum is 0.
 
@@ -85,6 +87,7 @@ def sum_to(x: Any, shape: tuple[int, ...], /) -> Tensor:
     return ops.reshape(sum(x, axis=stretched), shape) if stretched else x
 
 
+@fast("mean")
 def mean(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """``y = (1 / n) sum_i x_i`` over ``axis``; of nothing, NaN.
 
@@ -102,6 +105,7 @@ def _mean_vjp(shape: tuple[int, ...], axes: tuple[int, ...], g: Tensor) -> Tenso
     return _spread(shape, axes, ops.divide(g, float(builtins.max(_count(shape, axes), 1))))
 
 
+@fast("prod")
 def prod(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
     """``y = prod_i x_i`` over ``axis``; an empty product is 1. Dtypes as for :func:`sum`.
 
@@ -159,6 +163,7 @@ def _products_of_others(x: Tensor) -> Tensor:
 # Extremes ---------------------------------------------------------------------------------------------------------------------------------
 
 
+@fast("max")
 def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """``y = max_i x_i`` over ``axis``, in x's dtype; NaN if any element is.
 
@@ -167,6 +172,7 @@ def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     return _extreme("max", as_tensor(x), axis, keepdims)
 
 
+@fast("min")
 def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """``y = min_i x_i`` over ``axis``, in x's dtype; NaN if any element is.
 
@@ -187,6 +193,7 @@ def _extreme_vjp(axes: tuple[int, ...], g: Tensor, x: Tensor, y: Tensor) -> Tens
     return ops.multiply(_spread(x.shape, axes, share), chosen)
 
 
+@fast("argmax")
 def argmax(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
     """The index of the first largest element along ``axis`` (None: of x flattened), int64; the first NaN counts as largest.
 
@@ -195,6 +202,7 @@ def argmax(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Ten
     return _place("argmax", as_tensor(x), axis, keepdims)
 
 
+@fast("argmin")
 def argmin(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
     """The index of the first smallest element along ``axis`` (None: of x flattened), int64; the first NaN counts as smallest.
 
@@ -213,18 +221,21 @@ def _place(op: str, x: Tensor, axis: int | None, keepdims: bool) -> Tensor:
 # Truth ------------------------------------------------------------------------------------------------------------------------------------
 
 
+@fast("any")
 def any(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """Whether any element over ``axis`` is not 0 (NaN is not); of nothing, False."""
     x = as_tensor(x)
     return Tensor(_engine.any(x._array, _axes("any", axis, x.ndim), keepdims))
 
 
+@fast("all")
 def all(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """Whether all elements over ``axis`` are not 0 (NaN is not); of nothing, True."""
     x = as_tensor(x)
     return Tensor(_engine.all(x._array, _axes("all", axis, x.ndim), keepdims))
 
 
+@fast("count_nonzero")
 def count_nonzero(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """How many elements over ``axis`` are not 0 (NaN is not), int64."""
     return sum(ops.astype(x, dtypes.bool_, copy=False), axis=axis, keepdims=keepdims)
@@ -233,6 +244,7 @@ def count_nonzero(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Te
 # Of these ---------------------------------------------------------------------------------------------------------------------------------
 
 
+@fast("var")
 def var(x: Any, /, axis: Axis = None, *, correction: float = 0.0, ddof: float = 0.0, keepdims: bool = False) -> Tensor:
     """``y = sum_i (x_i - m)^2 / (n - correction)`` over ``axis``, with ``m`` the mean; correction 1 makes it unbiased.
 
@@ -252,6 +264,7 @@ def var(x: Any, /, axis: Axis = None, *, correction: float = 0.0, ddof: float = 
     return ops.astype(ops.divide(squares, divisor), x.dtype, copy=False)
 
 
+@fast("std")
 def std(x: Any, /, axis: Axis = None, *, correction: float = 0.0, ddof: float = 0.0, keepdims: bool = False) -> Tensor:
     """``y = sqrt(var(x))``, the standard deviation; see :func:`var`. The gradient is not finite where y is 0."""
     return ops.sqrt(var(x, axis=axis, correction=correction or ddof, keepdims=keepdims))

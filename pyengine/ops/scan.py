@@ -7,6 +7,7 @@ from typing import Any
 
 from pyengine import _engine, ops
 from pyengine.autograd import record
+from pyengine.fast import fast
 from pyengine.ops.complex import by_parts, is_complex
 from pyengine.ops.reduce import _converted
 from pyengine.ops.shape import _normalize_axis
@@ -15,6 +16,7 @@ from pyengine.tensor import Tensor, as_tensor
 __all__ = ["cumulative_prod", "cumulative_sum", "diff"]
 
 
+@fast("cumulative_sum")
 def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Tensor:
     """``y_i = x_0 + ... + x_i`` along ``axis``, which a vector need not name; with ``include_initial``, a 0 stands first.
 
@@ -45,6 +47,7 @@ def _without_initial(g: Tensor, axis: int, include_initial: bool) -> Tensor:
     return g[(slice(None),) * axis + (slice(1, None),)] if include_initial else g
 
 
+@fast("cumulative_prod")
 def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Tensor:
     """``y_i = x_0 ... x_i`` along ``axis``, which a vector need not name; with ``include_initial``, a 1 stands first.
 

@@ -6,17 +6,20 @@ from typing import Any
 
 from pyengine import _engine, dtypes, ops
 from pyengine.autograd import record
+from pyengine.fast import fast
 from pyengine.ops.elementwise import multiply, of_two
 from pyengine.tensor import Tensor, as_tensor, coerce
 
 __all__ = ["clip", "maximum", "minimum", "where"]
 
 
+@fast("maximum")
 def maximum(x1: Any, x2: Any, /) -> Tensor:
     """The greater of the two; NaN if either is. Gradients: g to the greater, halves to both where they are equal."""
     return of_two("maximum", x1, x2, lambda g, a, b: _share(g, a, ops.less(a, b), b), lambda g, a, b: _share(g, b, ops.less(b, a), a))
 
 
+@fast("minimum")
 def minimum(x1: Any, x2: Any, /) -> Tensor:
     """The lesser of the two; NaN if either is. Gradients: g to the lesser, halves to both where they are equal."""
     return of_two("minimum", x1, x2, lambda g, a, b: _share(g, a, ops.less(b, a), b), lambda g, a, b: _share(g, b, ops.less(a, b), a))
@@ -26,6 +29,7 @@ def _share(g: Tensor, x: Tensor, lost: Tensor, other: Tensor) -> Tensor:
     return where(lost, 0.0, where(ops.equal(x, other), multiply(g, 0.5), g))
 
 
+@fast("clip")
 def clip(x: Any, /, min: Any = None, max: Any = None) -> Tensor:
     """``min(max(x, lower), upper)``; a bound of None is no bound. Where the bounds are crossed, the upper one wins; NaN in any gives NaN.
 
@@ -62,6 +66,7 @@ def _clip_high_vjp(g: Tensor, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
     return where(ops.logical_or(ops.greater(x, high), ops.logical_and(ops.less(x, low), ops.greater_equal(low, high))), g, 0.0)
 
 
+@fast("where")
 def where(condition: Any, x1: Any, x2: Any, /) -> Tensor:
     """x1 where the condition holds, x2 elsewhere. Gradients: g there, 0 elsewhere. TypeError unless the condition is boolean."""
     condition = as_tensor(condition)

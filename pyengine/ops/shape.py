@@ -11,6 +11,7 @@ from typing import Any
 
 from pyengine import _engine, creation, dtypes, ops
 from pyengine.autograd import record
+from pyengine.fast import fast
 from pyengine.tensor import Axis, Tensor, as_tensor, integers
 
 __all__ = [
@@ -57,6 +58,7 @@ def _axes(op: str, axis: Axis, ndim: int) -> tuple[int, ...]:
     return axes
 
 
+@fast("reshape")
 def reshape(x: Any, /, shape: int | Sequence[int], *, copy: bool | None = None) -> Tensor:
     """The same elements, in row-major order, under another shape; one size may be -1 and is inferred.
 
@@ -92,6 +94,7 @@ def flatten(x: Any, /, start_axis: int = 0, end_axis: int = -1) -> Tensor:
     return reshape(x, (*x.shape[:start], count, *x.shape[end + 1 :]))
 
 
+@fast("permute_dims")
 def permute_dims(x: Any, /, axes: Sequence[int]) -> Tensor:
     """Axis i of the result is axis ``axes[i]`` of x; a view. Gradient: the inverse permutation."""
     x = as_tensor(x)
@@ -115,6 +118,7 @@ def swapaxes(x: Any, /, axis1: int, axis2: int) -> Tensor:
     return permute_dims(x, axes)
 
 
+@fast("matrix_transpose")
 def matrix_transpose(x: Any, /) -> Tensor:
     """The last two axes exchanged; a view."""
     x = as_tensor(x)
@@ -123,6 +127,7 @@ def matrix_transpose(x: Any, /) -> Tensor:
     return swapaxes(x, -1, -2)
 
 
+@fast("moveaxis")
 def moveaxis(x: Any, source: int | tuple[int, ...], destination: int | tuple[int, ...], /) -> Tensor:
     """Axes ``source`` come to stand at ``destination``, the others keep their order; a view."""
     x = as_tensor(x)
@@ -135,6 +140,7 @@ def moveaxis(x: Any, source: int | tuple[int, ...], destination: int | tuple[int
     return permute_dims(x, order)
 
 
+@fast("expand_dims")
 def expand_dims(x: Any, /, axis: int | tuple[int, ...] = 0) -> Tensor:
     """New axes of size 1, at ``axis`` of the result; a view."""
     x = as_tensor(x)
@@ -145,6 +151,7 @@ def expand_dims(x: Any, /, axis: int | tuple[int, ...] = 0) -> Tensor:
     return reshape(x, tuple(1 if i in places else next(old) for i in range(ndim)))
 
 
+@fast("squeeze")
 def squeeze(x: Any, /, axis: Axis = None) -> Tensor:
     """Axes of size 1 left out: those named, or all. A view. ValueError if one named has another size."""
     x = as_tensor(x)
@@ -155,6 +162,7 @@ def squeeze(x: Any, /, axis: Axis = None) -> Tensor:
     return reshape(x, tuple(size for i, size in enumerate(x.shape) if i not in axes))
 
 
+@fast("broadcast_to")
 def broadcast_to(x: Any, /, shape: Sequence[int]) -> Tensor:
     """x stretched along axes of size 1 and new leading axes; a view with stride 0. Gradient: summed over them."""
     x = as_tensor(x)
@@ -173,6 +181,7 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
     return result
 
 
+@fast("broadcast_arrays")
 def broadcast_arrays(*arrays: Any) -> tuple[Tensor, ...]:
     """Views of all arrays under their common shape."""
     tensors = [as_tensor(a) for a in arrays]
@@ -180,6 +189,7 @@ def broadcast_arrays(*arrays: Any) -> tuple[Tensor, ...]:
     return tuple(broadcast_to(t, shape) for t in tensors)
 
 
+@fast("concat")
 def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Tensor:
     """The arrays one after the other along ``axis`` (None: all flattened first), in their common dtype. Gradient: cut apart again."""
     tensors = [as_tensor(a) for a in arrays]
@@ -202,6 +212,7 @@ def _pieces(x: Tensor, axis: int, sizes: Sequence[int]) -> list[Tensor]:
     return pieces
 
 
+@fast("stack")
 def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> Tensor:
     """Arrays of one shape along a new axis."""
     tensors = [as_tensor(a) for a in arrays]
@@ -210,6 +221,7 @@ def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> Tensor:
     return concat([expand_dims(t, axis) for t in tensors], axis=axis)
 
 
+@fast("unstack")
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     """The slices along an axis, without it; views."""
     x = as_tensor(x)
@@ -233,6 +245,7 @@ def split(x: Any, sizes: int | Sequence[int], /, *, axis: int = 0) -> tuple[Tens
     return tuple(_pieces(x, axis, sizes))
 
 
+@fast("flip")
 def flip(x: Any, /, *, axis: Axis = None) -> Tensor:
     """The order reversed along the axes named, or all; a view."""
     tensor = as_tensor(x)
@@ -240,6 +253,7 @@ def flip(x: Any, /, *, axis: Axis = None) -> Tensor:
     return tensor[tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(tensor.ndim))]
 
 
+@fast("roll")
 def roll(x: Any, /, shift: int | tuple[int, ...], *, axis: Axis = None) -> Tensor:
     """Elements moved on by ``shift``, those that leave at the end coming back at the start; without an axis, in flattened order."""
     rolled = as_tensor(x)
@@ -259,6 +273,7 @@ def roll(x: Any, /, shift: int | tuple[int, ...], *, axis: Axis = None) -> Tenso
     return copy(rolled) if rolled is x else rolled
 
 
+@fast("tile")
 def tile(x: Any, repetitions: Sequence[int], /) -> Tensor:
     """x laid ``repetitions[i]`` times along axis i; the shorter of shape and repetitions is filled up with ones in front."""
     x = as_tensor(x)
@@ -271,6 +286,7 @@ def tile(x: Any, repetitions: Sequence[int], /) -> Tensor:
     return reshape(broadcast_to(reshape(x, narrow), wide), tuple(c * s for c, s in zip(counts, shape, strict=True)), copy=True)
 
 
+@fast("repeat")
 def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Tensor:
     """Every element, or slice along ``axis``, ``repeats`` times in a row; without an axis, of the flattened array."""
     x = as_tensor(x)
@@ -339,12 +355,14 @@ def _copied(array: _engine.Array) -> _engine.Array:
     return result
 
 
+@fast("copy")
 def copy(x: Any, /) -> Tensor:
     """A contiguous copy. Gradient: handed through."""
     x = as_tensor(x)
     return record("copy", _copied(x._array), (x,), (_identity_vjp,))
 
 
+@fast("astype")
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: str | None = None) -> Tensor:
     """x converted, in memory of its own; with ``copy=False`` x itself if it has the dtype already. Gradient: converted back."""
     x = as_tensor(x)
