@@ -6,9 +6,12 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader  # takes long to import
 
 __all__ = ["after_import"]
 
@@ -31,7 +34,7 @@ def _run(name: str, then: Callable[[], object]) -> None:
         warnings.warn(f"pyengine: not registered with {name}: {type(error).__name__}: {error}", RuntimeWarning, stacklevel=2)
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     """Stands first on ``sys.meta_path`` until the package has been imported; lets the others find it, and follows its loader."""
 
     def __init__(self, name: str, then: Callable[[], object]) -> None:
@@ -44,11 +47,11 @@ class _Finder(MetaPathFinder):
         others = [finder for finder in sys.meta_path if finder is not self]
         spec = next((spec for finder in others if (spec := finder.find_spec(fullname, path, target)) is not None), None)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, self)
+            spec.loader = cast("Loader", _Loader(spec.loader, self))
         return spec
 
 
-class _Loader(Loader):
+class _Loader:
     """The package's own loader, with one call more at the end."""
 
     def __init__(self, own: Loader, finder: _Finder) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 WIDENED = {"F8_E4M3": "float16", "F8_E4M3FNUZ": "float16", "F8_E5M2": "float16", "F8_E5M2FNUZ": "float16", "F8_E8M0": "float32"}
 """What each comes as."""

@@ -15,15 +15,17 @@ import struct
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from pyengine import _engine
 from pyengine.dtypes import DType, as_dtype
 from pyengine.interop import float8
 from pyengine.tensor import Tensor
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 _NAMES = {
     "bool": "BOOL", "uint8": "U8", "uint16": "U16", "uint32": "U32", "uint64": "U64", "int8": "I8", "int16": "I16", "int32": "I32",

@@ -220,7 +220,7 @@ def test_memory_does_not_grow_with_the_square_of_the_length() -> None:
     q, k, v = (pe.asarray(np.zeros((1, 1, length, 8), np.float32), requires_grad=True) for _ in range(3))
     before = _engine.memory_stats()["peak"]
     pe.sum(attention(q, k, v)).backward()
-    assert _engine.memory_stats()["peak"] < max(before, 32 << 20)
+    assert _engine.memory_stats()["peak"] <= max(before, 32 << 20)
 
 
 SHOWN = np.random.default_rng(9).random((3, 5)) < 0.7
