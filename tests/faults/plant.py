@@ -1,10 +1,11 @@
-"""Plants faults in the handwritten kernels, one at a time, and requires that kernel's tests to fail.
+"""Plants faults in the handwritten kernels and in the package, one at a time, and requires the tests of that place to fail.
 
-    python -m tests.faults.plant [--short] [--kernel NAME]
+    python -m tests.faults.plant [--short] [--group NAME]
 
-faults.toml lists them. A fault is planted in a copy of a source or header; the object it belongs to, of the level in use, is compiled again
-and linked with the other objects of the newest build under build/ (an editable install leaves one there), and the tests run on the result.
-Before that, each kernel's tests run on the same build without a fault, and must pass.
+faults.toml lists them. A fault in C++ is planted in a copy of a source or header; the object it belongs to, of the level in use, is
+compiled again and linked with the other objects of the newest build under build/ (an editable install leaves one there), and the tests
+run on the result. A fault in Python is planted in a copy of the package. Before that, each group's tests run on such a build or copy
+without a fault, and must pass.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,13 +28,17 @@ from tests.builds import ROOT, newest_build
 
 
 class Fault(NamedTuple):
-    kernel: str
+    group: str
     what: str
     file: str
     old: str
     new: str
     unit: str = ""
-    """The source to compile, where it is not kernels/cpu/<kernel>.cpp."""
+    """The source to compile, where it is not kernels/cpu/<group>.cpp."""
+
+    @property
+    def in_python(self) -> bool:
+        return self.file.endswith(".py")
 
     def plant(self, overlay: Path) -> None:
         """Writes the patched copy where the compiler looks first."""
@@ -40,7 +46,7 @@ class Fault(NamedTuple):
         found = text.count(self.old)
         if found != 1:
             raise SystemExit(f"plant: anchor stands {found} times in {self.file}: {self.old!r}; it must stand there once")
-        (overlay / self.file).parent.mkdir(parents=True)
+        (overlay / self.file).parent.mkdir(parents=True, exist_ok=True)
         (overlay / self.file).write_text(text.replace(self.old, self.new))
 
 
@@ -76,10 +82,10 @@ class Build:
         subprocess.run(command, cwd=self.directory, check=True)
 
 
-def passes(tests: list[str], engine: Path) -> bool:
-    """Whether the tests pass on that engine. Anything but passed and failed tests is an error here."""
-    command = [sys.executable, "-m", "pytest", "-p", "tests.other_engine", "-p", "no:cacheprovider", "-q", "-x", "--no-header", *tests]
-    environment = {**os.environ, "ENGINE": str(engine), "HYPOTHESIS_PROFILE": "faults"}
+def passes(tests: list[str], plugin: str, place: Path) -> bool:
+    """Whether the tests pass on the engine or package in that place. Anything but passed and failed tests is an error here."""
+    command = [sys.executable, "-m", "pytest", "-p", plugin, "-p", "no:cacheprovider", "-q", "-x", "--no-header", *tests]
+    environment = {**os.environ, "OTHER": str(place), "HYPOTHESIS_PROFILE": "faults"}
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if result.returncode not in (0, 1):
         raise SystemExit(f"plant: the tests did not run: exit status {result.returncode}\n{result.stdout[-4000:]}{result.stderr[-4000:]}")
@@ -89,24 +95,28 @@ def passes(tests: list[str], engine: Path) -> bool:
 def try_fault(build: Build, fault: Fault, tests: list[str], planted: bool) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         overlay = Path(folder)
+        if fault.in_python:
+            shutil.copytree(ROOT / "pyengine", overlay / "pyengine", ignore=shutil.ignore_patterns("__pycache__"))
         if planted:
             fault.plant(overlay)
+        if fault.in_python:
+            return passes(tests, "tests.other_package", overlay)
         engine = overlay / "_engine.so"
-        build.link(build.compile(fault.unit or f"kernels/cpu/{fault.kernel}.cpp", overlay), engine)
-        return passes(tests, engine)
+        build.link(build.compile(fault.unit or f"kernels/cpu/{fault.group}.cpp", overlay), engine)
+        return passes(tests, "tests.other_engine", engine)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--short", action="store_true", help="the first fault of each kernel only")
-    parser.add_argument("--kernel", help="this kernel only")
+    parser.add_argument("--short", action="store_true", help="the first fault of each group marked so")
+    parser.add_argument("--group", help="this group only")
     args = parser.parse_args()
     table = tomllib.loads((Path(__file__).parent / "faults.toml").read_text())
     build, wrong = Build(), 0
-    for kernel, entry in table.items():
-        if args.kernel not in (None, kernel):
+    for group, entry in table.items():
+        if args.group not in (None, group) or (args.short and not entry.get("short")):
             continue
-        faults = [Fault(kernel, **fault) for fault in entry["fault"]][: 1 if args.short else None]
+        faults = [Fault(group, **fault) for fault in entry["fault"]][: 1 if args.short else None]
         for fault, planted in [(faults[0], False), *((fault, True) for fault in faults)]:
             start = time.monotonic()
             passed = try_fault(build, fault, entry["tests"], planted)
@@ -114,7 +124,7 @@ def main() -> int:
             wrong += not right
             outcome = "tests pass" if passed else "tests fail"
             what = fault.what if planted else "no fault"
-            print(f"{'ok   ' if right else 'WRONG'}  {kernel:22} {outcome}  {time.monotonic() - start:5.0f} s  {what}", flush=True)
+            print(f"{'ok   ' if right else 'WRONG'}  {group:22} {outcome}  {time.monotonic() - start:5.0f} s  {what}", flush=True)
     return wrong > 0
 
 

@@ -116,6 +116,15 @@ def test_every_pair(source: str, target: str, level: str) -> None:
 
 
 @pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("target", FLOATS)
+def test_every_nan_stays_one(target: str, level: str) -> None:
+    """Its bits may all be set, or only one that a narrower type has no room for."""
+    _engine.set_isa(level)
+    bits = np.array([0x7FFFFFFF, 0x7F800001, 0xFFFFFFFF, 0xFF800001] * 9, np.uint32)
+    assert np.isnan(numpy_of(pe.astype(pe.asarray(bits.view(np.float32)), target))).all()
+
+
+@pytest.mark.parametrize("level", LEVELS)
 @given(data=st.data())
 def test_layouts(level: str, data: st.DataObject) -> None:
     _engine.set_isa(level)

@@ -178,6 +178,13 @@ def test_same_bits_for_any_number_of_threads(isa: str) -> None:
     assert results[0][0] == in_order.tobytes()
 
 
+def test_nan_propagates_through_extremes(isa: str) -> None:
+    for values in ([1.0, np.nan, 2.0], [np.nan, 1.0, 2.0], [1.0, 2.0, np.nan]):
+        x, ids = pe.asarray([*values, 3.0]), pe.asarray([0, 0, 0, 1])
+        for segment in (pe.segment_max, pe.segment_min):
+            np.testing.assert_array_equal(segment(x, ids, 2).numpy(), [np.nan, 3.0])
+
+
 def test_half_precision_sums_round_once(isa: str) -> None:
     """1 + 2048 times 2^-11 is 2; added one by one in float16 it would stay 1."""
     values = pe.asarray(np.full(2048, 2.0**-11, np.float16))

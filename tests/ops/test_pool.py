@@ -144,6 +144,13 @@ def test_nan_is_greater_than_anything() -> None:
     np.testing.assert_array_equal(pe.max_pool1d(x, 2, 1).numpy(), [[np.nan, np.nan, np.inf]])
 
 
+@pytest.mark.parametrize("level", _engine.available_isas())
+def test_of_equal_elements_the_first_is_found(level: str) -> None:
+    _engine.set_isa(level)
+    _, indices = pe.max_pool2d(pe.zeros((1, 1, 4, 6)), 2, return_indices=True)
+    assert indices.tolist() == [[[[0, 2, 4], [12, 14, 16]]]]
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
