@@ -64,7 +64,12 @@ def samples(dtype: str) -> np.ndarray[Any, Any]:
     if dtype in INTEGERS:
         info = np.iinfo(dtype)
         edges = {0, 1, -1, 2, 127, 128, 129, 255, 256, 257, 2**15, 2**24 + 1, 2**24 + 3, 2**31, 2**32, 2**53 + 1, 2**63}
-        half = {(2**40 + 2**32) + d for d in (-1, 0, 1)} | {2**60 + 2**52 + d for d in (-1, 0, 1)} | {2**60 + 2**36 + d for d in (-1, 0, 1)}
+        half = (
+            {2**30 + 2**22 + d for d in (-1, 0, 1)}
+            | {(2**40 + 2**32) + d for d in (-1, 0, 1)}
+            | {2**60 + 2**52 + d for d in (-1, 0, 1)}
+            | {2**60 + 2**36 + d for d in (-1, 0, 1)}
+        )
         values = sorted(v for v in edges | half | {-e for e in edges | half} | {info.min, info.max} if info.min <= v <= info.max)
         return np.array(values, dtype)
     inside = [

@@ -125,9 +125,9 @@ def test_long_sums_do_not_drift() -> None:
 def test_nan_and_infinity_propagate() -> None:
     for _ in each_level():
         for dtype in FLOATS:
-            values = np.random.default_rng(0).standard_normal((5, 300))
+            values = np.random.default_rng(0).standard_normal((5, 3000))
             values[1, 200], values[2, 17], values[3, 0], values[3, 299] = np.nan, np.inf, np.inf, -np.inf
-            values[4, 5] = values[4, 290] = np.nan
+            values[4, 5] = values[4, 2900] = values[4, 200] = np.nan  # two in a row, in blocks apart; two in a column
             t, x = tensor_of(values, dtype)
             with np.errstate(invalid="ignore"):
                 for op in ("sum", "mean"):
