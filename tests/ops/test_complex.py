@@ -110,6 +110,17 @@ def test_unary(case: Case, dtype: str, level: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("dtype", EPS)
+def test_expm1_and_log1p_keep_their_digits_near_zero(dtype: str, level: str) -> None:
+    """e^z - 1 = z + z^2 / 2 + ..., log(1 + z) = z - z^2 / 2 + ...: what follows is far below an ulp."""
+    _engine.set_isa(level)
+    values = 1e-9 * np.array([1 + 2j, -1 + 2j, 3 - 1j, -1 - 1j, 2, 1j] * 3, dtype)
+    z = values.astype(np.complex128)
+    assert_close(pe.expm1(pe.asarray(values)), z + z * z / 2, dtype, 8.0)
+    assert_close(pe.log1p(pe.asarray(values)), z - z * z / 2, dtype, 8.0)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("dtype", EPS)
 @pytest.mark.parametrize("case", BINARY, ids=lambda case: case.name)
 @given(seed=st.integers(0, 2**32), stretched=st.booleans())
 def test_binary(case: Case, dtype: str, level: str, seed: int, stretched: bool) -> None:
