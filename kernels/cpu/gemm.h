@@ -184,11 +184,11 @@ private:
     }
 
     void set_a(TileArgs<T>& tile, std::int64_t i, Range ks, std::int64_t first_row, std::int64_t count) const {
-        tile.a = packed_a_ + (i - first_row) * ks.size();
-        tile.a_row = 1;
-        tile.a_col = count;
-        if constexpr (!widens) {
-            if (packs_a_) return;
+        if (widens || packs_a_) {
+            tile.a = packed_a_ + (i - first_row) * ks.size();
+            tile.a_row = 1;
+            tile.a_col = count;
+        } else if constexpr (!widens) {
             tile.a = a_.at(i, ks.begin);
             tile.a_row = a_.row;
             tile.a_col = a_.col;
@@ -196,10 +196,10 @@ private:
     }
 
     void set_b(TileArgs<T>& tile, std::int64_t j, Range ks, std::int64_t first_packed) const {
-        tile.b = packed_b_ + (j - first_packed) * ks.size();
-        tile.b_row = padded_cols<T>(tile.cols);
-        if constexpr (!widens) {
-            if (j >= packed_from_) return;
+        if (widens || j >= packed_from_) {
+            tile.b = packed_b_ + (j - first_packed) * ks.size();
+            tile.b_row = padded_cols<T>(tile.cols);
+        } else if constexpr (!widens) {
             tile.b = b_.at(ks.begin, j);
             tile.b_row = b_.row;
         }
