@@ -78,8 +78,8 @@ def contenders(case: Case, size: int) -> tuple[dict[str, harness.Call], int]:
     ours = [v if isinstance(v, float) else pe.astype(pe.asarray(v), case.dtype) for v in arrays]
     calls: dict[str, harness.Call] = {"pyengine": lambda: case.ours(*ours)}
     moved = sum(x.nbytes for x in [*ours, case.ours(*ours)] if isinstance(x, pe.Tensor))
-    if case.numpy is not None:
-        calls["numpy"] = lambda: case.numpy(*arrays)  # type: ignore[misc]
+    if (numpy_function := case.numpy) is not None:
+        calls["numpy"] = lambda: numpy_function(*arrays)
     try:
         import torch
     except ImportError:
@@ -96,10 +96,11 @@ def _torch_function(torch: Any, name: str) -> Callable[..., Any]:
         return lambda x: torch.pow(x, 1.7)
     if name == "contiguous":
         return lambda x: x.contiguous()
-    f = torch
+    f: Any = torch
     for part in name.split("."):
         f = getattr(f, part)
-    return f  # type: ignore[no-any-return]
+    found: Callable[..., Any] = f
+    return found
 
 
 def verify(case: Case, calls: dict[str, harness.Call]) -> None:

@@ -22,7 +22,7 @@ def open_regular(op: str, path: Path_) -> BinaryIO:
     nothing or no permission.
     """
     try:
-        file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | _WITHOUT_WAITING))  # noqa: SIM115
+        file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | _WITHOUT_WAITING))  # noqa: SIM115  the caller closes it
     except IsADirectoryError:
         raise _not_regular(op, path, "a folder") from None
     except OSError as error:

@@ -16,7 +16,7 @@ from pyengine import creation, dtypes, ops
 from pyengine.tensor import Tensor
 
 
-class PyengineBackend(AbstractBackend):  # type: ignore[misc]  # einops has no types
+class PyengineBackend(AbstractBackend):
     """What einops asks of a framework; einops finds it among the subclasses of its AbstractBackend."""
 
     framework_name = "pyengine"

@@ -17,7 +17,7 @@ from pyengine.tensor import Tensor
 __all__ = ["EinMix", "Rearrange", "Reduce"]
 
 
-class Rearrange(RearrangeMixin, Module):  # type: ignore[misc]  # einops has no types
+class Rearrange(RearrangeMixin, Module):
     """``einops.rearrange`` as a layer: ``Rearrange("b c h w -> b (c h w)")``."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -25,7 +25,7 @@ class Rearrange(RearrangeMixin, Module):  # type: ignore[misc]  # einops has no 
         return result
 
 
-class Reduce(ReduceMixin, Module):  # type: ignore[misc]  # einops has no types
+class Reduce(ReduceMixin, Module):
     """``einops.reduce`` as a layer: ``Reduce("b c (h h2) (w w2) -> b c h w", "max", h2=2, w2=2)``."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -33,7 +33,7 @@ class Reduce(ReduceMixin, Module):  # type: ignore[misc]  # einops has no types
         return result
 
 
-class EinMix(_EinmixMixin, Module):  # type: ignore[misc]  # einops has no types
+class EinMix(_EinmixMixin, Module):
     """``y = einsum(x, weight) + bias``, with axes packed and unpacked as the pattern says:
     ``EinMix("t b c -> t b c2", weight_shape="c c2", bias_shape="c2", c=10, c2=20)``.
 

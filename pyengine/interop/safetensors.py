@@ -90,7 +90,7 @@ def encode(tensors: dict[str, Tensor], notes: dict[str, str]) -> Iterator[bytes 
 
 def _bytes_of(tensor: Tensor) -> memoryview:
     bits = _bits(tensor.to("cpu")._array)
-    return memoryview(np.ascontiguousarray(bits, bits.dtype.newbyteorder("<")).reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+    return np.ascontiguousarray(bits, bits.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data
 
 
 def _bits(array: _engine.Array) -> npt.NDArray[Any]:

@@ -21,7 +21,7 @@ from pyengine.tensor import Tensor
 Axis = int | tuple[int, ...] | None
 
 
-class PyengineBackend(Backend, backend_name="pyengine"):  # type: ignore[misc, call-arg]  # TensorLy has no types
+class PyengineBackend(Backend, backend_name="pyengine"):  # type: ignore[call-arg]  # an option of TensorLy's, which has no types
     """What TensorLy asks of a framework; functions that have our name and arguments are added below."""
 
     @staticmethod

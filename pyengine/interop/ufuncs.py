@@ -38,7 +38,7 @@ _same_names = (
 _names = {name: name for name in _same_names.split()} | _other_names
 
 
-def array_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Tensor | np.ndarray[Any, Any]:
+def array_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """NumPy's ``__array_ufunc__`` protocol. Where NumPy's memory is to be written (``ndarray += x``), NumPy computes.
 
     NotImplemented, which becomes NumPy's TypeError, for other ufuncs, methods and options.
@@ -49,6 +49,6 @@ def array_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], options: 
         return result
     dtype = options.pop("dtype", None)
     if method != "__call__" or options or ufunc.__name__ not in _names:
-        return NotImplemented  # type: ignore[no-any-return]  # what NumPy asks for
+        return NotImplemented  # what NumPy asks for
     computed: Tensor = getattr(_tensor.ops, _names[ufunc.__name__])(*inputs)
     return computed if dtype is None else _tensor.ops.astype(computed, dtype)

@@ -9,6 +9,6 @@ from pyengine import extras
 
 extras.require("sklearn", "pyengine[sklearn]", "pyengine.sklearn")
 from pyengine.sklearn.network import MLPClassifier, MLPRegressor, SoftmaxRegression  # noqa: E402  once it is known to be there
-from pyengine.sklearn.perceptron import Perceptron  # noqa: E402
+from pyengine.sklearn.perceptron import Perceptron  # noqa: E402  once it is known to be there
 
 __all__ = ["MLPClassifier", "MLPRegressor", "Perceptron", "SoftmaxRegression"]

@@ -17,7 +17,7 @@ Array = npt.NDArray[Any]
 FLOATS = [np.float64, np.float32]  # what X is computed in: its own dtype if it is one of these, else the first
 
 
-class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class Estimator(BaseEstimator):
     """What the estimators share: batches in a seeded order, and an end to training when nothing gets better."""
 
     batch_size: int
@@ -57,7 +57,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
                 raise ValueError(f"{type(self).__name__}: {name} out of range: {value!r}; must be an integer of at least 1")
 
 
-class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
+class Classifier(ClassifierMixin, Estimator):
     """Classes of any kind, by their number inside."""
 
     def _read(self, X: Any, y: Any) -> tuple[Array, Array]:

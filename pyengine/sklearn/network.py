@@ -165,7 +165,7 @@ class SoftmaxRegression(MLPClassifier):
         return self.network_[0]
 
 
-class MLPRegressor(RegressorMixin, Network):  # type: ignore[misc]
+class MLPRegressor(RegressorMixin, Network):
     """A multi-layer perceptron for numbers: ``y = W_L h(... h(W_1 x + b_1) ...) + b_L``, trained on the mean squared error.
 
     Parameters as of :class:`MLPClassifier`; y may have several columns.
