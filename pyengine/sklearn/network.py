@@ -20,17 +20,35 @@ from pyengine.sklearn.estimator import FLOATS, Array, Classifier, Estimator
 class Network(Estimator):
     """Trained with Adam on mini-batches; what is minimised is the mean loss + alpha / 2 |weights|^2, biases left out."""
 
-    activation: str
-    alpha: float
-    hidden_layer_sizes: Any
-    learning_rate_init: float
-
     _activations: ClassVar[dict[str, Callable[[], nn.Module]]] = {
         "identity": nn.Identity,
         "logistic": nn.Sigmoid,
         "tanh": nn.Tanh,
         "relu": nn.ReLU,
     }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        alpha: float = 1e-4,
+        batch_size: int = 32,
+        learning_rate_init: float = 1e-3,
+        max_iter: int = 200,
+        tol: float = 1e-4,
+        n_iter_no_change: int = 10,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.random_state = random_state
 
     def _layers(self, inputs: int, outputs: int) -> Iterator[nn.Module]:
         for size in np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=np.int64)).tolist():
@@ -80,29 +98,6 @@ class MLPClassifier(Classifier, Network):
 
     Fitted: ``classes_``, ``network_`` (a :class:`pyengine.nn.Sequential`), ``loss_curve_``, ``n_iter_``, ``n_features_in_``.
     """
-
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
-        *,
-        alpha: float = 1e-4,
-        batch_size: int = 32,
-        learning_rate_init: float = 1e-3,
-        max_iter: int = 200,
-        tol: float = 1e-4,
-        n_iter_no_change: int = 10,
-        random_state: Any = None,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate_init = learning_rate_init
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> Self:
         """Learns from X (samples, features) and the class of each sample."""
@@ -171,29 +166,6 @@ class MLPRegressor(RegressorMixin, Network):
     Parameters as of :class:`MLPClassifier`; y may have several columns.
     Fitted: ``network_``, ``loss_curve_``, ``n_iter_``, ``n_features_in_``.
     """
-
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
-        *,
-        alpha: float = 1e-4,
-        batch_size: int = 32,
-        learning_rate_init: float = 1e-3,
-        max_iter: int = 200,
-        tol: float = 1e-4,
-        n_iter_no_change: int = 10,
-        random_state: Any = None,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate_init = learning_rate_init
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.random_state = random_state
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
