@@ -12,22 +12,10 @@ from autoray import register_function
 
 import pyengine as pe
 from pyengine import ops
+from pyengine.interop.ufuncs import OTHER_NAMES
 from pyengine.tensor import Tensor, as_tensor
 
-_other_names = {
-    "absolute": "abs",
-    "arccos": "acos",
-    "arccosh": "acosh",
-    "arcsin": "asin",
-    "arcsinh": "asinh",
-    "arctan": "atan",
-    "arctan2": "atan2",
-    "arctanh": "atanh",
-    "array": "asarray",
-    "conjugate": "conj",
-    "identity": "eye",
-    "power": "pow",
-}
+_other_names = OTHER_NAMES | {"array": "asarray", "identity": "eye"}
 
 
 def ravel(x: Any) -> Tensor:

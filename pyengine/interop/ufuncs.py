@@ -11,7 +11,7 @@ from pyengine import tensor as _tensor
 if TYPE_CHECKING:
     from pyengine.tensor import Tensor
 
-_other_names = {
+OTHER_NAMES = {
     "absolute": "abs",
     "arccos": "acos",
     "arccosh": "acosh",
@@ -35,7 +35,7 @@ _same_names = (
     "minimum multiply negative nextafter not_equal positive reciprocal remainder sign signbit sin sinh sqrt square subtract tan tanh trunc "
     "vecdot"
 )
-_names = {name: name for name in _same_names.split()} | _other_names
+_names = {name: name for name in _same_names.split()} | OTHER_NAMES
 
 
 def array_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
