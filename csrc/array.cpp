@@ -71,7 +71,7 @@ Dims broadcast_shapes(const char* op, const Dims& a, const Dims& b) {
         if (size == 1)
             size = shorter[i];
         else if (shorter[i] != 1 && shorter[i] != size)
-            fail_value(op, ": shapes do not broadcast: a ", a, ", b ", b, "; sizes must be equal or 1, aligned at the last axis");
+            fail_value(op, ": shapes cannot be broadcast: a ", a, ", b ", b, "; sizes must be equal or 1, aligned at the last axis");
     }
     return shape;
 }
@@ -82,7 +82,7 @@ Array broadcast_to(const Array& x, const Dims& shape) {
     bool fits = lead >= 0;
     for (std::int64_t i = 0; fits && i < x.rank(); ++i) fits = x.shape()[i] == 1 || x.shape()[i] == shape[lead + i];
     if (!fits)
-        fail_value("broadcast_to: shape does not broadcast: ", x.shape(), " to ", shape,
+        fail_value("broadcast_to: shape cannot be broadcast: ", x.shape(), " to ", shape,
                    "; sizes must be equal or 1, aligned at the last axis");
     Dims strides(shape.size());
     for (std::int64_t i = 0; i < x.rank(); ++i) strides[lead + i] = x.shape()[i] == 1 ? 0 : x.strides()[i];

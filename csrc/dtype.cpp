@@ -1,6 +1,7 @@
 #include "csrc/dtype.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "csrc/check.h"
 
@@ -21,6 +22,8 @@ constexpr Properties properties[dtype_count] = {
     {"float16", 2, Kind::floating, true}, {"bfloat16", 2, Kind::floating, true}, {"float32", 4, Kind::floating, true},
     {"float64", 8, Kind::floating, true}, {"complex64", 8, Kind::complex, true}, {"complex128", 16, Kind::complex, true},
 };
+
+std::atomic<DType> chosen_default{DType::float32};
 
 const Properties& of(DType dtype) { return properties[static_cast<int>(dtype)]; }
 
@@ -57,6 +60,10 @@ DType promote(std::string_view op, DType a, DType b) {
         fail_type(op, ": no common integer type: ", a, " and ", b, "; convert one of them, no integer type holds both ranges");
     return signed_of_size(2 * size_of(without));
 }
+
+DType default_dtype() { return chosen_default; }
+
+void set_default_dtype(DType dtype) { chosen_default = dtype; }
 
 DType sum_type(DType dtype) {
     if (is_floating(dtype) || is_complex(dtype)) return dtype;

@@ -29,6 +29,10 @@ inline DType real_type(DType complex) { return complex == DType::complex64 ? DTy
 /// A signed integer with uint64 has none: TypeError, named after `op`.
 DType promote(std::string_view op, DType a, DType b);
 
+/// The floating type of what has none: integers and booleans in functions of floats, Python floats beside them. float32 at first.
+DType default_dtype();
+void set_default_dtype(DType dtype);
+
 /// The type sums of `dtype` have by default: itself if floating or complex, else the widest integer of its signedness.
 DType sum_type(DType dtype);
 

@@ -103,15 +103,17 @@ _by_python_type = {bool: bool_, int: int64, float: float32, complex: complex64}
 
 def set_default_dtype(dtype: Any) -> None:
     """Makes float32, as it is at first, or float64 the dtype of what is made without one: from Python floats, by ``zeros``, ``linspace``,
-    random numbers, layers, and from integers beside Python floats. Python complex numbers get the complex dtype of the same precision.
+    random numbers, layers, and from integers beside Python floats or in functions of floats (``sqrt``, ``/``). Python complex numbers get
+    the complex dtype of the same precision.
 
-    Arrays keep their dtype, and so do integers in functions of floats (``sqrt``, ``/``), which give float32. The setting is the process's.
+    Arrays keep their dtype, also beside others: an integer beside a float32 gives float32. The setting is the process's.
     TypeError for other dtypes.
     """
     chosen = as_dtype(dtype)
     if chosen not in (float32, float64):
         raise TypeError(f"set_default_dtype: not a default: {chosen}; must be float32 or float64")
     _by_python_type[float], _by_python_type[complex] = chosen, complex_of(chosen)
+    _engine.set_default_dtype(chosen)
 
 
 def get_default_dtype() -> DType:

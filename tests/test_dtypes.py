@@ -75,7 +75,19 @@ def test_the_default_dtype_is_that_of_what_is_made_without_one() -> None:
     ints = pe.arange(3)
     made = [x, pe.zeros(2), pe.empty(2), pe.eye(2), pe.full(2, 0.5), pe.linspace(0, 1, 3), pe.arange(0.0, 1.0, 0.5), pe.asarray([0.5])]
     made += [pe.asarray(0.5), pe.asarray([]), pe.rand(2), pe.randn(2), pe.uniform((2,)), pe.normal((2,)), pe.bernoulli(0.5, (2,))]
-    made += [ints + 0.5, pe.mean(ints), pe.std(ints), pe.fft.fftfreq(4), pe.nn.Linear(2, 3)(x)]
+    made += [
+        ints + 0.5,
+        0.5 * (ints > 0),
+        ints / 2,
+        pe.sqrt(ints),
+        pe.exp(ints > 0),
+        pe.atan2(ints, ints),
+        pe.tanh(ints),
+        pe.mean(ints),
+        pe.std(ints),
+        pe.fft.fftfreq(4),
+        pe.nn.Linear(2, 3)(x),
+    ]
     assert {y.dtype for y in made} == {pe.float64}
     assert {y.dtype for y in (pe.asarray(1j), pe.asarray([1j, 2.0]), ints + 1j)} == {pe.complex128}
     assert pe.result_type(ints, 0.5) is pe.get_default_dtype() is pe.float64

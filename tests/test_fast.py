@@ -300,7 +300,7 @@ def test_calls_leave_nothing_behind() -> None:
         for _ in range(times):
             for call in every:
                 call()
-            with pytest.raises(ValueError, match="do not broadcast"):
+            with pytest.raises(ValueError, match="cannot be broadcast"):
                 pe.add(x, pe.ones(3))
 
     repeated(100)

@@ -124,6 +124,7 @@ void register_array(py::module_& m) {
         .def("item", &item)
         .def_buffer(&buffer);
     m.def("set_dtypes", &set_dtypes, py::arg("objects"));
+    m.def("set_default_dtype", &set_default_dtype, py::arg("dtype"));
     m.def(
         "empty", [](Dims shape, DType dtype) { return Array(std::move(shape), dtype); }, py::arg("shape"), py::arg("dtype"), without_gil());
     m.def("scalar", &scalar, py::arg("value"), py::arg("dtype"));

@@ -69,10 +69,7 @@ std::optional<Array> weak_scalar(PyObject* value, DType beside) {
     const Kind kind = kind_of(beside);
     if (!value) return std::nullopt;
     if (PyBool_Check(value)) return filled(beside, std::int64_t{value == Py_True});
-    if (PyFloat_CheckExact(value)) {  // beside integers it takes the default dtype, which Python knows
-        if (kind < Kind::floating) return std::nullopt;
-        return filled(beside, PyFloat_AS_DOUBLE(value));
-    }
+    if (PyFloat_CheckExact(value)) return filled(kind < Kind::floating ? default_dtype() : beside, PyFloat_AS_DOUBLE(value));
     const auto number = integer(value);
     if (!number) return std::nullopt;
     if (kind == Kind::boolean) return filled(DType::int64, *number);

@@ -68,7 +68,7 @@ std::optional<Array> expanded_mask(const Array& q, const Array& k, const Attenti
     bool fits = mask.size() <= 4;
     for (std::size_t i = 1; fits && i <= mask.size(); ++i) fits = mask[mask.size() - i] == 1 || mask[mask.size() - i] == scores[4 - i];
     if (!fits)
-        fail_value(op, ": mask does not broadcast: mask ", mask, ", scores ", scores,
+        fail_value(op, ": mask cannot be broadcast: mask ", mask, ", scores ", scores,
                    "; sizes must be equal or 1, aligned at the last axis");
     return broadcast_to(*options.mask, scores);
 }

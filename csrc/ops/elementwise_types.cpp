@@ -121,7 +121,7 @@ DType operand_type(const Operation& operation, DType dtype) {
         case Takes::integers: require(kind == Kind::integer, operation, dtype, "must be an integer"); break;
         case Takes::integers_and_booleans: require(kind != Kind::floating, operation, dtype, "must be an integer or bool"); break;
         case Takes::booleans: return DType::boolean;
-        case Takes::floats: return kind == Kind::floating ? dtype : DType::float32;
+        case Takes::floats: return kind == Kind::floating ? dtype : default_dtype();
         case Takes::floats_only: require(kind == Kind::floating, operation, dtype, "must be a float"); break;
         case Takes::rounding: require(kind != Kind::boolean, operation, dtype, "must be an integer or a float"); break;
     }

@@ -11,7 +11,7 @@
 
 namespace pyengine::ops {
 
-/// What an operation is defined for. An operation on floats takes integers and booleans as float32, one on booleans takes x != 0.
+/// What an operation is defined for. An operation on floats takes integers and booleans in the default dtype, one on booleans takes x != 0.
 enum class Takes : std::uint8_t {
     numbers,
     numbers_and_booleans,

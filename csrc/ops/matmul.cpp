@@ -34,7 +34,7 @@ Dims broadcast_batches(const Array& a, const Array& b) {
     for (std::size_t i = 1; i <= std::min(a_batch.size(), b_batch.size()); ++i) {
         const std::int64_t a_size = a_batch[a_batch.size() - i], b_size = b_batch[b_batch.size() - i];
         if (a_size != b_size && a_size != 1 && b_size != 1)
-            fail_value("matmul: batches do not broadcast: a ", a.shape(), ", b ", b.shape(),
+            fail_value("matmul: batches cannot be broadcast: a ", a.shape(), ", b ", b.shape(),
                        "; sizes before the last two axes must be equal or 1, aligned at the right");
     }
     return broadcast_shapes("matmul", a_batch, b_batch);

@@ -1,4 +1,4 @@
-"""Activation functions, element by element; floats, integers are taken as float32 (but for relu).
+"""Activation functions, element by element; floats, integers are taken in the default dtype (but for relu).
 
 The gradient of each is one fused kernel, itself an op with a gradient. float16 and bfloat16 compute in float32 and round once.
 """

@@ -2,7 +2,7 @@
 
 Dtypes promote as the array API standard has it within a kind, as PyTorch has it across kinds; Python scalars are weakly typed. Integers
 wrap. float16 and bfloat16 compute in float32 and round once; +, -, *, / and sqrt are correctly rounded. Special values are those of the
-standard. ValueError if shapes do not broadcast, TypeError where an op is not defined for a dtype.
+standard. ValueError if shapes cannot be broadcast, TypeError where an op is not defined for a dtype.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def multiply(x1: Any, x2: Any, /) -> Tensor:
 
 @fast("divide")
 def divide(x1: Any, x2: Any, /) -> Tensor:
-    """``x1 / x2``; integers as float32. Gradients: ``g / x2``, ``-g x1 / x2^2``."""
+    """``x1 / x2``; integers in the default dtype. Gradients: ``g / x2``, ``-g x1 / x2^2``."""
     a, b = coerce(x1, x2)
     vjps = (lambda g, a, b: divide(g, conj(b)), lambda g, a, b: negative(divide(multiply(g, conj(divide(a, b))), conj(b))))
     result: Tensor = record("divide", _engine.divide(a._array, b._array), (a, b), vjps, (kept(a, b), b))
@@ -200,7 +200,7 @@ def rsqrt(x: Any, /) -> Tensor:
 
 @fast("reciprocal")
 def reciprocal(x: Any, /) -> Tensor:
-    """``1 / x``; integers as float32. Gradient: ``-g / x^2``."""
+    """``1 / x``; integers in the default dtype. Gradient: ``-g / x^2``."""
     return of_output("reciprocal", x, lambda g, y: negative(multiply(g, square(y))))
 
 
@@ -228,7 +228,7 @@ def sign(x: Any, /) -> Tensor:
 
 @fast("copysign")
 def copysign(x1: Any, x2: Any, /) -> Tensor:
-    """``|x1|`` with the sign of x2, that of -0.0 included; integers as float32. Gradients: g or -g, 0 where x1 is 0; and 0."""
+    """``|x1|`` with the sign of x2, that of -0.0 included; integers in the default dtype. Gradients: g or -g, 0 where x1 is 0; and 0."""
     return of_two("copysign", x1, x2, lambda g, a, b: multiply(g, multiply(sign(a), copysign(1.0, b))), zero_gradient)
 
 

@@ -1,7 +1,7 @@
 """Exponentials, logarithms, trigonometric and hyperbolic functions, element by element.
 
-Integers and booleans are taken as float32, float16 and bfloat16 compute in float32 and round once. Within 3 ulp. Special values are those
-of the array API standard.
+Integers and booleans are taken in the default dtype, float16 and bfloat16 compute in float32 and round once. Within 3 ulp. Special values
+are those of the array API standard.
 """
 
 from __future__ import annotations

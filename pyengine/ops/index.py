@@ -218,7 +218,9 @@ def _common_shape(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
         return ops.broadcast_shapes(*shapes)
     except ValueError:
         listed = ", ".join(map(str, shapes))
-        raise IndexError(f"getitem: index arrays do not broadcast: {listed}; sizes must be equal or 1, aligned at the last axis") from None
+        raise IndexError(
+            f"getitem: index arrays cannot be broadcast: {listed}; sizes must be equal or 1, aligned at the last axis"
+        ) from None
 
 
 def _is_array(item: Any) -> bool:

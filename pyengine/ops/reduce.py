@@ -82,7 +82,7 @@ def sum_to(x: Any, shape: tuple[int, ...], /) -> Tensor:
     x = as_tensor(x)
     lead = x.ndim - len(shape)
     if lead < 0 or builtins.any(size not in (1, full) for size, full in zip(shape, x.shape[builtins.max(lead, 0) :], strict=True)):
-        raise ValueError(f"sum_to: shape does not broadcast: {shape} to {x.shape}; sizes must be equal or 1, aligned at the last axis")
+        raise ValueError(f"sum_to: shape cannot be broadcast: {shape} to {x.shape}; sizes must be equal or 1, aligned at the last axis")
     stretched = (*range(lead), *(lead + i for i, size in enumerate(shape) if size != x.shape[lead + i]))
     return ops.reshape(sum(x, axis=stretched), shape) if stretched else x
 
@@ -91,7 +91,7 @@ def sum_to(x: Any, shape: tuple[int, ...], /) -> Tensor:
 def mean(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """``y = (1 / n) sum_i x_i`` over ``axis``; of nothing, NaN.
 
-    Floats keep their dtype, float16 and bfloat16 are rounded once, after the division; integers and booleans give float32.
+    Floats keep their dtype, float16 and bfloat16 are rounded once, after the division; integers and booleans give the default dtype.
     Gradient: g / n at every element.
     """
     x = _as_float(x)

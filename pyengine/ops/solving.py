@@ -59,7 +59,7 @@ def solve(x1: Any, x2: Any, /) -> Tensor:
     try:
         ops.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     except ValueError:
-        raise ValueError(f"solve: stacks do not broadcast: a {a.shape}, b {b.shape}; sizes in front must be equal or 1") from None
+        raise ValueError(f"solve: stacks cannot be broadcast: a {a.shape}, b {b.shape}; sizes in front must be equal or 1") from None
     common = dtypes.promote(a.dtype, b.dtype)
     a, b = ops.astype(a, common, copy=False), ops.astype(b, common, copy=False)
     columns = ops.reshape(b, (1,) * (a.ndim - b.ndim) + b.shape)  # NumPy 1 takes a b of lower rank for a stack of vectors

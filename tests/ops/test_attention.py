@@ -278,7 +278,7 @@ def test_errors() -> None:
         attention(pe.zeros((1, 2, 3, 1)), k, v)
     with pytest.raises(ValueError, match=r"lengths differ: k \(1, 2, 5, 2\), v \(1, 2, 4, 2\)"):
         attention(k, k, pe.zeros((1, 2, 4, 2)))
-    with pytest.raises(ValueError, match="mask does not broadcast: mask \\(4, 5\\), scores \\(1, 2, 5, 5\\)"):
+    with pytest.raises(ValueError, match="mask cannot be broadcast: mask \\(4, 5\\), scores \\(1, 2, 5, 5\\)"):
         attention(k, k, v, pe.zeros((4, 5)))
     with pytest.raises(TypeError, match="mask is int64, q float32"):
         attention(k, k, v, pe.zeros((5, 5), pe.int64))

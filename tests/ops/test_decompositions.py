@@ -338,7 +338,7 @@ singular = [[1.0, 2.0], [2.0, 4.0]]
             "cholesky: matrix is not positive definite: .*; every eigenvalue",
         ),
         (lambda: pe.linalg.solve(pe.eye(2), pe.ones((3, 1))), ValueError, r"solve: sizes differ: a \(2, 2\), b \(3, 1\)"),
-        (lambda: pe.linalg.solve(pe.ones((2, 2, 2)), pe.ones((3, 2, 1))), ValueError, "solve: stacks do not broadcast"),
+        (lambda: pe.linalg.solve(pe.ones((2, 2, 2)), pe.ones((3, 2, 1))), ValueError, "solve: stacks cannot be broadcast"),
         (lambda: pe.linalg.qr(pe.eye(2), mode="r"), ValueError, "qr: unknown mode: 'r'"),  # type: ignore[arg-type]
         (lambda: pe.linalg.eig(pe.full((2, 2), math.nan)), ValueError, "eig: array must not contain infs or nans: .*must be finite"),
         (lambda: pe.linalg.matrix_norm(pe.ones((2, 2)), ord=3), ValueError, "matrix_norm: unknown order: 3"),

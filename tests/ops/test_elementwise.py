@@ -319,7 +319,7 @@ def test_dtype_errors(call: Callable[..., Any], message: str) -> None:
 
 
 def test_shape_error_names_both_shapes() -> None:
-    with pytest.raises(ValueError, match=r"multiply: shapes do not broadcast: a \(2, 3\), b \(4,\); sizes must be equal or 1"):
+    with pytest.raises(ValueError, match=r"multiply: shapes cannot be broadcast: a \(2, 3\), b \(4,\); sizes must be equal or 1"):
         pe.multiply(pe.ones((2, 3)), pe.ones((4,)))
 
 

@@ -215,6 +215,6 @@ def test_bad_keys_say_what_is_wrong(key: Any, error: type[Exception], message: s
 
 def test_a_value_that_does_not_fit_changes_nothing() -> None:
     x = pe.zeros((3, 4))
-    with pytest.raises(ValueError, match=r"broadcast_to: shape does not broadcast: \(5,\) to \(3,\)"):
+    with pytest.raises(ValueError, match=r"broadcast_to: shape cannot be broadcast: \(5,\) to \(3,\)"):
         x[:, 0] = pe.ones(5)
     assert x.sum().item() == 0

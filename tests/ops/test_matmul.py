@@ -224,7 +224,7 @@ def test_no_terms_give_zero() -> None:
         ((3, 4), (5, 6), r"matmul: inner dimensions differ: a \(3, 4\), b \(5, 6\); a.shape\[-1\] must equal b.shape\[-2\]"),
         ((3, 4), (5,), r"matmul: inner dimensions differ: a \(3, 4\), b \(5,\); a.shape\[-1\] must equal b.shape\[-1\]"),
         ((), (5,), r"matmul: operand without axes: a \(\), b \(5,\); both need at least one"),
-        ((2, 3, 4), (3, 4, 5), r"matmul: batches do not broadcast: a \(2, 3, 4\), b \(3, 4, 5\)"),
+        ((2, 3, 4), (3, 4, 5), r"matmul: batches cannot be broadcast: a \(2, 3, 4\), b \(3, 4, 5\)"),
     ],
 )
 def test_shapes_that_do_not_fit(left: tuple[int, ...], right: tuple[int, ...], message: str) -> None:
