@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "kernels/cpu/simd_math.h"
+#include "kernels/cpu/simd_trigonometric.h"
 #include "kernels/cpu/types.h"
 
 namespace pyengine::kernels {
@@ -90,31 +90,15 @@ struct Trunc {
     static double apply(double x) { return __builtin_trunc(x); }
 };
 
-struct Exp {
+/// A function of vectors, of float and of double.
+template <Vec<float> (*single)(Vec<float>), Vec<double> (*twice)(Vec<double>)>
+struct Vectors {
     template <typename T>
     static Vec<T> apply(Vec<T> x) {
-        return vexp<T>(x);
-    }
-};
-
-struct Expm1 {
-    template <typename T>
-    static Vec<T> apply(Vec<T> x) {
-        return vexpm1<T>(x);
-    }
-};
-
-struct Log {
-    template <typename T>
-    static Vec<T> apply(Vec<T> x) {
-        return vlog<T>(x);
-    }
-};
-
-struct Log1p {
-    template <typename T>
-    static Vec<T> apply(Vec<T> x) {
-        return vlog1p<T>(x);
+        if constexpr (sizeof(T) == sizeof(float))
+            return single(x);
+        else
+            return twice(x);
     }
 };
 
@@ -165,9 +149,19 @@ Run floats(ElementType type) {
     return for_floats(type, []<typename T>() -> Run { return run_unary<Op, T, T>; });
 }
 
-template <typename Op>
-Run float_vectors(ElementType type) {
-    return for_floats(type, []<typename T>() -> Run { return run_unary_vector<Op, T>; });
+template <Vec<float> (*single)(Vec<float>), Vec<double> (*twice)(Vec<double>)>
+Run vectors(ElementType type) {
+    return for_floats(type, []<typename T>() -> Run { return run_unary_vector<Vectors<single, twice>, T>; });
+}
+
+/// Vectors, where the level has a fused multiply-add.
+template <Vec<float> (*single)(Vec<float>), Vec<double> (*twice)(Vec<double>), float (*library_single)(float),
+          double (*library_twice)(double)>
+Run fused_vectors(ElementType type) {
+    if constexpr (has_fma)
+        return vectors<single, twice>(type);
+    else
+        return floats<Library<library_single, library_twice>>(type);
 }
 
 template <typename Op>
@@ -192,15 +186,15 @@ Run find(UnaryOp op, ElementType type) {
         case UnaryOp::ceil: return floats<Ceil>(type);
         case UnaryOp::round: return floats<Round>(type);
         case UnaryOp::trunc: return floats<Trunc>(type);
-        case UnaryOp::exp: return float_vectors<Exp>(type);
-        case UnaryOp::expm1: return float_vectors<Expm1>(type);
-        case UnaryOp::log: return float_vectors<Log>(type);
-        case UnaryOp::log1p: return float_vectors<Log1p>(type);
+        case UnaryOp::exp: return vectors<vexp<float>, vexp<double>>(type);
+        case UnaryOp::expm1: return vectors<vexpm1<float>, vexpm1<double>>(type);
+        case UnaryOp::log: return vectors<vlog<float>, vlog<double>>(type);
+        case UnaryOp::log1p: return vectors<vlog1p<float>, vlog1p<double>>(type);
         case UnaryOp::log2: return floats<Library<log2f, log2>>(type);
         case UnaryOp::log10: return floats<Library<log10f, log10>>(type);
-        case UnaryOp::sin: return floats<Library<sinf, sin>>(type);
-        case UnaryOp::cos: return floats<Library<cosf, cos>>(type);
-        case UnaryOp::tan: return floats<Library<tanf, tan>>(type);
+        case UnaryOp::sin: return fused_vectors<vsin<float>, vsin<double>, sinf, sin>(type);
+        case UnaryOp::cos: return fused_vectors<vcos<float>, vcos<double>, cosf, cos>(type);
+        case UnaryOp::tan: return fused_vectors<vtan<float>, vtan<double>, tanf, tan>(type);
         case UnaryOp::asin: return floats<Library<asinf, asin>>(type);
         case UnaryOp::acos: return floats<Library<acosf, acos>>(type);
         case UnaryOp::atan: return floats<Library<atanf, atan>>(type);
