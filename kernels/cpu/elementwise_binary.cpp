@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "kernels/cpu/simd_math.h"
+#include "kernels/cpu/simd_inverse_trigonometric.h"
 #include "kernels/cpu/types.h"
 
 namespace pyengine::kernels {
@@ -133,6 +133,13 @@ struct Logaddexp {
     }
 };
 
+struct Atan2 {
+    template <typename T>
+    static Vec<T> apply(Vec<T> y, Vec<T> x) {
+        return vatan2<T>(y, x);
+    }
+};
+
 /// On the bits: with the sign set apart, neighbours are consecutive integers.
 template <typename Bits, Bits infinity>
 struct Nextafter {
@@ -227,6 +234,11 @@ Run floats(ElementType type) {
 }
 
 template <typename Op>
+Run vectors(ElementType type) {
+    return for_floats(type, []<typename T>() -> Run { return run_binary_vector<Op, T>; });
+}
+
+template <typename Op>
 Run wrapping_numbers(ElementType type) {
     return for_wrapping_numbers(type, []<typename T>() -> Run { return run_binary<Op, T, T>; });
 }
@@ -273,10 +285,10 @@ Run find(BinaryOp op, ElementType type) {
         case BinaryOp::maximum: return all<Maximum>(type);
         case BinaryOp::minimum: return all<Minimum>(type);
         case BinaryOp::divide: return floats<Divide>(type);
-        case BinaryOp::atan2: return floats<Library<atan2f, atan2>>(type);
+        case BinaryOp::atan2: return has_fma ? vectors<Atan2>(type) : floats<Library<atan2f, atan2>>(type);
         case BinaryOp::hypot: return floats<Library<hypotf, hypot>>(type);
         case BinaryOp::copysign: return floats<Copysign>(type);
-        case BinaryOp::logaddexp: return for_floats(type, []<typename T>() -> Run { return run_binary_vector<Logaddexp, T>; });
+        case BinaryOp::logaddexp: return vectors<Logaddexp>(type);
         case BinaryOp::equal: return comparison<Equal>(type);
         case BinaryOp::not_equal: return comparison<NotEqual>(type);
         case BinaryOp::less: return comparison<Less>(type);

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "kernels/cpu/simd_inverse_trigonometric.h"
 #include "kernels/cpu/simd_trigonometric.h"
 #include "kernels/cpu/types.h"
 
@@ -195,9 +196,9 @@ Run find(UnaryOp op, ElementType type) {
         case UnaryOp::sin: return fused_vectors<vsin<float>, vsin<double>, sinf, sin>(type);
         case UnaryOp::cos: return fused_vectors<vcos<float>, vcos<double>, cosf, cos>(type);
         case UnaryOp::tan: return fused_vectors<vtan<float>, vtan<double>, tanf, tan>(type);
-        case UnaryOp::asin: return floats<Library<asinf, asin>>(type);
-        case UnaryOp::acos: return floats<Library<acosf, acos>>(type);
-        case UnaryOp::atan: return floats<Library<atanf, atan>>(type);
+        case UnaryOp::asin: return fused_vectors<vasin<float>, vasin<double>, asinf, asin>(type);
+        case UnaryOp::acos: return fused_vectors<vacos<float>, vacos<double>, acosf, acos>(type);
+        case UnaryOp::atan: return fused_vectors<vatan<float>, vatan<double>, atanf, atan>(type);
         case UnaryOp::sinh: return floats<Library<sinhf, sinh>>(type);
         case UnaryOp::cosh: return floats<Library<coshf, cosh>>(type);
         case UnaryOp::asinh: return floats<Library<asinhf, asinh>>(type);

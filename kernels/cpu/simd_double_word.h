@@ -66,6 +66,11 @@ inline DoubleWord<T> quotient(DoubleWord<T> a, DoubleWord<T> b) {
 }
 
 template <typename T>
+inline DoubleWord<T> select(IntVec<T> first, DoubleWord<T> a, DoubleWord<T> b) {
+    return {first ? a.high : b.high, first ? a.low : b.low};
+}
+
+template <typename T>
 inline DoubleWord<T> broadcast(const T (&words)[2]) {
     return {broadcast(words[0]), broadcast(words[1])};
 }

@@ -55,11 +55,6 @@ struct Quadrant {
 };
 
 template <typename T>
-inline DoubleWord<T> select(IntVec<T> first, DoubleWord<T> a, DoubleWord<T> b) {
-    return {first ? a.high : b.high, first ? a.low : b.low};
-}
-
-template <typename T>
 inline Quadrant<T> quadrant(Vec<T> x) {
     using C = Circle<T>;
     const Vec<T> shifted = x * C::two_over_pi + Real<T>::round_shift;

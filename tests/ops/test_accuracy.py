@@ -35,6 +35,12 @@ UNARY = [
     Function("sin", "sin", 0.9),
     Function("cos", "cos", 0.9),
     Function("tan", "tan", 1.5),
+    Function("asin", "arcsin", 1.0),
+    Function("acos", "arccos", 1.0),
+    Function("atan", "arctan", 1.0),
+]
+BINARY = [
+    Function("atan2", "arctan2", 1.5),
 ]
 
 
@@ -86,25 +92,46 @@ def assert_accurate(actual: Array, expected: Any, inputs: list[Array], dtype: st
 @pytest.mark.parametrize("dtype", list(WIDER))
 @pytest.mark.parametrize("function", UNARY, ids=str)
 def test_unary(function: Function, dtype: str, level: str) -> None:
-    if np.finfo(WIDER[dtype]).nmant <= np.finfo(dtype).nmant:
-        pytest.skip("long double is no wider than double here")
-    _engine.set_isa(level)
-    x = arguments(dtype)
-    with np.errstate(all="ignore"):
-        expected = getattr(np, function.reference)(x.astype(WIDER[dtype]))
-    assert_accurate(getattr(pe, function.name)(pe.asarray(x)).numpy(), expected, [x], dtype, function.ulps)
+    check(function, [arguments(dtype)], dtype, level)
 
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("dtype", list(WIDER))
-@pytest.mark.parametrize("function", UNARY, ids=str)
+@pytest.mark.parametrize("function", BINARY, ids=str)
+def test_binary(function: Function, dtype: str, level: str) -> None:
+    """Each argument with any other, with one of its own size, and the special values with each other."""
+    x = arguments(dtype)
+    rng = np.random.default_rng(1)
+    special = np.array(
+        [*(m * f for m in (0.0, 0.5, 1.0, 2.0, 3.0, 1e30, math.inf, math.nan) for f in (1, -1)), np.finfo(dtype).tiny], dtype
+    )
+    grid = [part.ravel() for part in np.meshgrid(special, special)]
+    with np.errstate(all="ignore"):
+        near = x * rng.uniform(-4, 4, len(x)).astype(dtype)
+    others = np.concatenate([rng.permutation(x), near, grid[1]])
+    check(function, [np.concatenate([x, x, grid[0]]), others], dtype, level)
+
+
+def check(function: Function, inputs: list[Array], dtype: str, level: str) -> None:
+    if np.finfo(WIDER[dtype]).nmant <= np.finfo(dtype).nmant:
+        pytest.skip("long double is no wider than double here")
+    _engine.set_isa(level)
+    with np.errstate(all="ignore"):
+        expected = getattr(np, function.reference)(*(x.astype(WIDER[dtype]) for x in inputs))
+    assert_accurate(getattr(pe, function.name)(*map(pe.asarray, inputs)).numpy(), expected, inputs, dtype, function.ulps)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("dtype", list(WIDER))
+@pytest.mark.parametrize("function", UNARY + BINARY, ids=str)
 def test_an_element_has_the_same_bits_at_every_place(function: Function, dtype: str, level: str) -> None:
     """In every lane, in the tail, and whatever its neighbours: those beyond the limit of a reduction take another path."""
     _engine.set_isa(level)
     x = arguments(dtype)[::997]
+    inputs = [x, x[::-1].copy()] if function in BINARY else [x]
     f = getattr(pe, function.name)
-    whole = f(pe.asarray(x)).numpy()
+    whole = f(*map(pe.asarray, inputs)).numpy()
     for begin in range(17):
         for length in (1, 3, 8, 17, 40):
-            part = f(pe.asarray(x[begin : begin + length])).numpy()
+            part = f(*(pe.asarray(x[begin : begin + length]) for x in inputs)).numpy()
             assert part.tobytes() == whole[begin : begin + length].tobytes()
