@@ -22,6 +22,7 @@ from tests.clients.suites import ROOT, SUITES, Outcome
 RESULTS = ROOT / "tests" / "clients" / "results.json"
 PAGE = ROOT / "docs" / "interop.md"
 STANDARD = "2025.12"
+NAMES = ("array-api-tests", *SUITES)
 
 
 def array_api_tests(checkout: Path, namespace: str, examples: int) -> Outcome:
@@ -48,7 +49,10 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 def table(results: dict[str, Any]) -> str:
     lines = ["| suite | version | passed | failed | skipped | array_api_strict |", "|---|---|---|---|---|---|"]
-    for name, row in results["suites"].items():
+    for name in NAMES:
+        if name not in results["suites"]:
+            continue
+        row = results["suites"][name]
         ours, strict = row["pyengine"], row.get("array_api_strict")
         beside = f"{strict['passed']} passed, {strict['failed']} failed" if strict else ""
         lines.append(f"| {name} | {row['version']} | {ours['passed']} | {ours['failed']} | {ours['skipped']} | {beside} |")
@@ -68,7 +72,7 @@ def main() -> None:
     parser.add_argument("--ours", action="store_true", help="leave the yardstick out")
     parser.add_argument("--max-examples", type=int, default=100, help="of each test of array-api-tests")
     arguments = parser.parse_args()
-    names = arguments.only or ["array-api-tests", *SUITES]
+    names = arguments.only or NAMES
     if "array-api-tests" in names and arguments.checkout is None:
         parser.error("the path to a checkout of array-api-tests is missing; or name other suites with --only")
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"suites": {}}
