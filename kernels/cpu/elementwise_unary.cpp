@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "kernels/cpu/simd_hyperbolic.h"
 #include "kernels/cpu/simd_inverse_trigonometric.h"
 #include "kernels/cpu/simd_trigonometric.h"
 #include "kernels/cpu/types.h"
@@ -191,19 +192,19 @@ Run find(UnaryOp op, ElementType type) {
         case UnaryOp::expm1: return vectors<vexpm1<float>, vexpm1<double>>(type);
         case UnaryOp::log: return vectors<vlog<float>, vlog<double>>(type);
         case UnaryOp::log1p: return vectors<vlog1p<float>, vlog1p<double>>(type);
-        case UnaryOp::log2: return floats<Library<log2f, log2>>(type);
-        case UnaryOp::log10: return floats<Library<log10f, log10>>(type);
+        case UnaryOp::log2: return fused_vectors<vlog2<float>, vlog2<double>, log2f, log2>(type);
+        case UnaryOp::log10: return fused_vectors<vlog10<float>, vlog10<double>, log10f, log10>(type);
         case UnaryOp::sin: return fused_vectors<vsin<float>, vsin<double>, sinf, sin>(type);
         case UnaryOp::cos: return fused_vectors<vcos<float>, vcos<double>, cosf, cos>(type);
         case UnaryOp::tan: return fused_vectors<vtan<float>, vtan<double>, tanf, tan>(type);
         case UnaryOp::asin: return fused_vectors<vasin<float>, vasin<double>, asinf, asin>(type);
         case UnaryOp::acos: return fused_vectors<vacos<float>, vacos<double>, acosf, acos>(type);
         case UnaryOp::atan: return fused_vectors<vatan<float>, vatan<double>, atanf, atan>(type);
-        case UnaryOp::sinh: return floats<Library<sinhf, sinh>>(type);
-        case UnaryOp::cosh: return floats<Library<coshf, cosh>>(type);
-        case UnaryOp::asinh: return floats<Library<asinhf, asinh>>(type);
-        case UnaryOp::acosh: return floats<Library<acoshf, acosh>>(type);
-        case UnaryOp::atanh: return floats<Library<atanhf, atanh>>(type);
+        case UnaryOp::sinh: return fused_vectors<vsinh<float>, vsinh<double>, sinhf, sinh>(type);
+        case UnaryOp::cosh: return fused_vectors<vcosh<float>, vcosh<double>, coshf, cosh>(type);
+        case UnaryOp::asinh: return fused_vectors<vasinh<float>, vasinh<double>, asinhf, asinh>(type);
+        case UnaryOp::acosh: return fused_vectors<vacosh<float>, vacosh<double>, acoshf, acosh>(type);
+        case UnaryOp::atanh: return fused_vectors<vatanh<float>, vatanh<double>, atanhf, atanh>(type);
         case UnaryOp::erf: return type == ElementType::float64 ? floats<Library<erff, erf>>(type) : run_unary_vector<Erf, float>;
         case UnaryOp::isnan: return floats_to_boolean<IsNan>(type);
         case UnaryOp::isinf: return floats_to_boolean<IsInf>(type);

@@ -65,6 +65,14 @@ inline DoubleWord<T> quotient(DoubleWord<T> a, DoubleWord<T> b) {
     return {high, rest * inverse};
 }
 
+/// sqrt(a) to twice the precision: the root of the high word, and one step of Newton's iteration from there.
+template <typename T>
+inline DoubleWord<T> square_root(DoubleWord<T> a) {
+    const Vec<T> root = vsqrt(a.high);
+    const Vec<T> step = (fused(-root, root, a.high) + a.low) * T{0.5} / root;
+    return {root, root == T{0} ? Vec<T>{} : step};
+}
+
 template <typename T>
 inline DoubleWord<T> select(IntVec<T> first, DoubleWord<T> a, DoubleWord<T> b) {
     return {first ? a.high : b.high, first ? a.low : b.low};

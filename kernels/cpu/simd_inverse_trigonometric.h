@@ -66,14 +66,11 @@ inline Vec<T> vatan(Vec<T> x) {
     return vcopysign<T>(angle<T>({bounded, Vec<T>{}}, {broadcast(T{1}), Vec<T>{}}, IntVec<T>{}), x);
 }
 
-/// sqrt(1 - x^2): the root of the high word, and one step of Newton's iteration from there.
+/// sqrt(1 - x^2).
 template <typename T>
 inline DoubleWord<T> other_leg(Vec<T> x) {
     const DoubleWord<T> square = product<T>(x, x), rough = fast_sum<T>(broadcast(T{1}), -square.high);
-    const DoubleWord<T> rest = fast_sum<T>(rough.high, rough.low - square.low);
-    const Vec<T> root = vsqrt(rest.high);
-    const Vec<T> step = (fused(-root, root, rest.high) + rest.low) * T{0.5} / root;
-    return {root, root == T{0} ? Vec<T>{} : step};
+    return square_root<T>(fast_sum<T>(rough.high, rough.low - square.low));
 }
 
 template <typename T>

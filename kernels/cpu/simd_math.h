@@ -70,6 +70,17 @@ inline Vec<T> polynomial(Vec<T> x, const T (&terms)[count]) {
     return sum;
 }
 
+/// Small integers, by the bits of their sum with round_shift: AVX2 converts none of 64 bits.
+template <typename T>
+inline Vec<T> to_real(IntVec<T> n) {
+    return (Vec<T>)(n + (IntVec<T>)broadcast(Real<T>::round_shift)) - Real<T>::round_shift;
+}
+
+template <typename T>
+inline IntVec<T> to_integer(Vec<T> x) {
+    return (IntVec<T>)(x + Real<T>::round_shift) - (IntVec<T>)broadcast(Real<T>::round_shift);
+}
+
 /// 2^n for n in the normal range.
 template <typename T>
 inline Vec<T> power_of_two(IntVec<T> n) {
@@ -92,28 +103,46 @@ inline Vec<T> vexp(Vec<T> x) {
     return exp_r * power_of_two<T>(half) * power_of_two<T>(n - half);
 }
 
-/// log(x): x = 2^e m with m in [sqrt(1/2), sqrt(2)), f = m - 1, s = f / (2 + f), log(m) = 2 s + s^3 P(s^2).
+/// x = 2^exponent mantissa, where x is positive and finite.
 template <typename T>
-inline Vec<T> vlog(Vec<T> x) {
+struct Scaled {
+    Vec<T> mantissa;  // in [sqrt(1/2), sqrt(2))
+    Vec<T> exponent;
+};
+
+template <typename T>
+inline Scaled<T> split(Vec<T> x) {
     using R = Real<T>;
     using Ints = IntVec<T>;
     const Ints tiny = x < R::smallest_normal;
     const Vec<T> normal = tiny ? x * R::to_normal : x;
-    // Counting exponents from sqrt(1/2) puts m in the interval wanted.
+    // Counting exponents from sqrt(1/2) puts the mantissa in the interval wanted.
     const Ints origin = (Ints)broadcast(static_cast<T>(0x1.6a09e667f3bcdp-1));
     const Ints steps = (Ints)((Vec<typename R::Bits>)normal - (Vec<typename R::Bits>)origin);  // of negative numbers, NaN below, it wraps
     const Ints exponent = steps >> R::fraction_bits;
-    const Vec<T> m = (Vec<T>)((steps - (exponent << R::fraction_bits)) + origin);
-    const Vec<T> e = __builtin_convertvector(exponent - (tiny & R::to_normal_exponent), Vec<T>);
-    const Vec<T> f = m - T{1};
+    const Vec<T> mantissa = (Vec<T>)((steps - (exponent << R::fraction_bits)) + origin);
+    return {mantissa, to_real<T>(exponent - (tiny & R::to_normal_exponent))};
+}
+
+/// A logarithm of x that is right where x is positive and finite, and its limits.
+template <typename T>
+inline Vec<T> with_limits(Vec<T> x, Vec<T> logarithm) {
+    const Vec<T> infinity = broadcast(static_cast<T>(__builtin_inf()));
+    const Vec<T> limit = x == T{0} ? -infinity : x == infinity ? infinity : broadcast(static_cast<T>(__builtin_nan("")));
+    return x > T{0} && x < infinity ? logarithm : limit;
+}
+
+/// log(x): x = 2^e m, f = m - 1, s = f / (2 + f), log(m) = 2 s + s^3 P(s^2).
+template <typename T>
+inline Vec<T> vlog(Vec<T> x) {
+    using R = Real<T>;
+    const Scaled<T> parts = split<T>(x);
+    const Vec<T> f = parts.mantissa - T{1}, e = parts.exponent;
     const Vec<T> s = f / (f + T{2});
     const Vec<T> z = s * s;
     const Vec<T> half_square = f * f * T{0.5};
     const Vec<T> tail = s * (half_square + z * polynomial<T>(z, R::log_terms)) + e * R::ln2_low;
-    const Vec<T> finite = e * R::ln2_high - ((half_square - tail) - f);
-    const Vec<T> infinity = broadcast(static_cast<T>(__builtin_inf()));
-    const Vec<T> edge = x == T{0} ? -infinity : x == infinity ? infinity : broadcast(static_cast<T>(__builtin_nan("")));
-    return x > T{0} && x < infinity ? finite : edge;
+    return with_limits<T>(x, e * R::ln2_high - ((half_square - tail) - f));
 }
 
 template <typename T>

@@ -38,6 +38,13 @@ UNARY = [
     Function("asin", "arcsin", 1.0),
     Function("acos", "arccos", 1.0),
     Function("atan", "arctan", 1.0),
+    Function("log2", "log2", 1.0),
+    Function("log10", "log10", 2.0),
+    Function("sinh", "sinh", 2.0),
+    Function("cosh", "cosh", 2.0),
+    Function("asinh", "arcsinh", 2.0),
+    Function("acosh", "arccosh", 2.0),
+    Function("atanh", "arctanh", 2.0),
 ]
 BINARY = [
     Function("atan2", "arctan2", 1.5),
