@@ -1,0 +1,248 @@
+#include "kernels/simulator/grid.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <list>
+#include <random>
+
+#include "kernels/cpu/parallel.h"
+#include "kernels/simulator/static_shared.h"
+#include "kernels/simulator/sync.h"
+
+namespace pyengine::simulator {
+namespace {
+
+constexpr std::size_t most_threads = 1024, most_shared_bytes = 232448, most_blocks_in_cluster = 16;  // of sm_90
+constexpr unsigned stalled_after = 1000;  // turns in which every thread that runs does nothing but look again
+
+thread_local Thread* current = nullptr;
+thread_local std::vector<std::unique_ptr<Fiber>> idle_fibers;
+
+std::unique_ptr<Fiber> take_fiber() {
+    if (idle_fibers.empty()) return std::make_unique<Fiber>();
+    auto fiber = std::move(idle_fibers.back());
+    idle_fibers.pop_back();
+    return fiber;
+}
+
+Dim3 position(std::uint64_t number, Dim3 sizes) {
+    return {static_cast<unsigned>(number % sizes.x), static_cast<unsigned>(number / sizes.x % sizes.y),
+            static_cast<unsigned>(number / sizes.x / sizes.y)};
+}
+
+Dim3 clusters_of(const LaunchShape& shape) {
+    return {shape.grid.x / shape.cluster.x, shape.grid.y / shape.cluster.y, shape.grid.z / shape.cluster.z};
+}
+
+void check(const LaunchShape& s) {
+    const auto refuse = [&](const auto&... parts) {
+        throw SimulatorError(text("launch: ", parts..., ": grid ", to_text(s.grid), ", block ", to_text(s.block), ", cluster ",
+                                  to_text(s.cluster), ", ", s.shared_bytes, " bytes of shared memory"));
+    };
+    if (s.grid.count() == 0 || s.block.count() == 0 || s.cluster.count() == 0) refuse("a size is 0");
+    if (s.block.count() > most_threads || s.block.z > 64) refuse("a block has more than ", most_threads, " threads, or more than 64 along z");
+    if (s.grid.x > 2147483647u || s.grid.y > 65535 || s.grid.z > 65535) refuse("the grid is larger than (2147483647, 65535, 65535)");
+    if (s.shared_bytes > most_shared_bytes) refuse("a block has more than ", most_shared_bytes, " bytes of shared memory");
+    if (s.cluster.count() > most_blocks_in_cluster) refuse("a cluster has more than ", most_blocks_in_cluster, " blocks");
+    if (s.grid.x % s.cluster.x || s.grid.y % s.cluster.y || s.grid.z % s.cluster.z) refuse("clusters do not divide the grid");
+}
+
+/// The order in which threads take their first turn: as numbered, or shuffled where PYENGINE_SIMULATOR_SEED asks for it.
+void order_threads(std::deque<Thread*>& threads, std::uint64_t cluster) {
+    static const char* seed = std::getenv("PYENGINE_SIMULATOR_SEED");
+    if (!seed) return;
+    std::mt19937_64 generator(std::strtoull(seed, nullptr, 10) + cluster);
+    std::shuffle(threads.begin(), threads.end(), generator);
+}
+
+std::uint64_t next_launch() {
+    static std::atomic<std::uint64_t> count{0};
+    return ++count;
+}
+
+}  // namespace
+
+Thread* current_thread() { return current; }
+
+std::string name_of(const Thread& thread) { return text("block ", to_text(thread.block->index), ", thread ", to_text(thread.index)); }
+
+// A cluster ----------------------------------------------------------------------------------------------------------------------------------
+
+Cluster::Cluster(Launch& launch, std::uint64_t number) : launch(launch), number(number) {
+    thread_count_ = launch.shape.cluster.count() * launch.shape.block.count();
+    for (unsigned rank = 0; rank < launch.shape.cluster.count(); ++rank) make_block(number, rank);
+    alive_ = thread_count_;
+    ready_.assign(all_.begin(), all_.end());
+    order_threads(ready_, number);
+}
+
+Cluster::~Cluster() {
+    for (Thread* thread : all_)
+        if (thread->fiber) idle_fibers.push_back(std::move(thread->fiber));
+    for (auto& block : blocks) {
+        forget_static_shared(*block);
+        std::free(block->shared);
+    }
+}
+
+void Cluster::make_block(std::uint64_t cluster, unsigned rank) {
+    const LaunchShape& shape = launch.shape;
+    auto block = std::make_unique<Block>();
+    block->cluster = this;
+    block->rank = rank;
+    const Dim3 first = position(cluster, clusters_of(shape)), inside = position(rank, shape.cluster);
+    block->index = {first.x * shape.cluster.x + inside.x, first.y * shape.cluster.y + inside.y, first.z * shape.cluster.z + inside.z};
+    block->alive = static_cast<unsigned>(shape.block.count());
+    block->warps.resize((block->alive + 31) / 32);
+    for (unsigned i = 0; i < block->alive; ++i) {
+        auto thread = std::make_unique<Thread>();
+        thread->block = block.get();
+        thread->warp = &block->warps[i / 32];
+        thread->index = position(i, shape.block);
+        thread->rank = i;
+        thread->cluster_rank = static_cast<unsigned>(all_.size());
+        thread->knowledge = all_.empty() ? Knowledge(thread_count_) : all_.front()->knowledge;
+        thread->fenced = thread->knowledge;
+        thread->warp->lanes.push_back(thread.get());
+        all_.push_back(thread.get());
+        block->threads.push_back(std::move(thread));
+    }
+    if (shape.shared_bytes > 0) {
+        block->shared = static_cast<std::byte*>(std::aligned_alloc(1024, (shape.shared_bytes + 1023) / 1024 * 1024));
+        block->shared_shadow = std::make_unique<Shadow>(shape.shared_bytes);
+    }
+    blocks.push_back(std::move(block));
+}
+
+Cluster::State Cluster::run() {
+    unsigned idle_turns = 0;
+    while (alive_ > 0 && !failed_ && !launch.obsolete(number)) {
+        if (ready_.empty()) {
+            report_deadlock();
+            break;
+        }
+        Thread& thread = *ready_.front();
+        ready_.pop_front();
+        const unsigned spins = thread.spins;
+        step(thread);
+        idle_turns = thread.spins > spins ? idle_turns + 1 : 0;
+        if (idle_turns > stalled_after * (ready_.size() + 1)) return State::stalled;
+    }
+    return State::finished;
+}
+
+void Cluster::step(Thread& thread) {
+    enter_static_shared(*thread.block);
+    if (!thread.fiber) {
+        thread.fiber = take_fiber();
+        thread.fiber->start(
+            [](void* argument) {
+                Thread& self = *static_cast<Thread*>(argument);
+                const Body& body = self.block->cluster->launch.body;
+                body.run(body.arguments);
+                self.done = true;
+            },
+            &thread);
+    }
+    current = &thread;
+    thread.fiber->resume();
+    current = nullptr;
+    if (thread.done && !failed_) end(thread);
+}
+
+void Cluster::end(Thread& thread) {
+    idle_fibers.push_back(std::move(thread.fiber));
+    --alive_;
+    --thread.block->alive;
+    leave_meetings(thread);
+}
+
+void Cluster::sleep(Thread& thread, std::string waiting_for, const void* code) {
+    thread.waiting_for = std::move(waiting_for);
+    thread.waiting_at = code;
+    thread.fiber->suspend();
+    thread.waiting_for.clear();
+}
+
+void Cluster::wake(Thread& thread) {
+    thread.spins = 0;
+    ready_.push_back(&thread);
+}
+
+void Cluster::yield(Thread& thread) {
+    ++thread.spins;
+    ready_.push_back(&thread);
+    thread.fiber->suspend();
+}
+
+void Cluster::fail(const Thread& thread, const char* fault, const std::string& details) {
+    launch.report(number, text("simulator: ", fault, ": kernel ", function_name(launch.kernel), ", ", name_of(thread), ": ", details));
+    failed_ = true;
+    while (true) thread.fiber->suspend();  // what the kernel would do next has no meaning
+}
+
+void Cluster::report_deadlock() {
+    std::string message = text("simulator: deadlock: kernel ", function_name(launch.kernel));
+    std::map<std::string, std::vector<const Thread*>> groups;
+    for (const Thread* thread : all_)
+        if (!thread->done) groups[text(thread->waiting_for, ", at ", source_line(thread->waiting_at))].push_back(thread);
+    for (const auto& [what, threads] : groups) {
+        message += text(": ", threads.size(), " threads wait for ", what, ": ", name_of(*threads.front()));
+        if (threads.size() > 1) message += text(" to ", name_of(*threads.back()));
+    }
+    launch.report(number, message + "; no thread is left that could let them go on");
+}
+
+// A launch -----------------------------------------------------------------------------------------------------------------------------------
+
+Launch::Launch(const void* kernel, const LaunchShape& shape, Body body)
+    : kernel(kernel), shape(shape), body(body), number(next_launch()) {}
+
+void Launch::exchange(Thread& self, const void* address) {
+    const std::uint32_t cluster = self.block->cluster->id();
+    std::lock_guard lock(mutex_);
+    auto& told = told_[address];
+    for (const auto& [who, what] : told) self.heard.emplace_back(who, what);
+    const auto [mine, fresh] = told.try_emplace(cluster, self.fenced);
+    if (!fresh) mine->second.join(self.fenced);
+}
+
+void Launch::report(std::uint64_t cluster, const std::string& message) {
+    std::lock_guard lock(mutex_);
+    if (cluster >= first_failed_) return;
+    first_failed_ = cluster;
+    message_ = message;
+}
+
+/// Takes clusters in order. Where those at hand only spin, another one starts beside them, which they may be waiting for.
+void Launch::run() {
+    const std::uint64_t count = clusters_of(shape).count();
+    std::atomic<std::uint64_t> next{0};
+    kernels::parallel_for(std::min<std::int64_t>(kernels::thread_count(), static_cast<std::int64_t>(count)), [&](std::int64_t) {
+        std::list<Cluster> resident;
+        unsigned stalled_rounds = 0;
+        while (true) {
+            if (const std::uint64_t mine = next.load() < count ? next++ : count; mine < count && !obsolete(mine))
+                resident.emplace_back(*this, mine);
+            if (resident.empty()) return;
+            const std::size_t before = resident.size();
+            resident.remove_if([](Cluster& cluster) { return cluster.run() == Cluster::State::finished; });
+            stalled_rounds = resident.size() == before && next >= count ? stalled_rounds + 1 : 0;
+            if (stalled_rounds > 1000) {
+                report(resident.front().number, text("simulator: deadlock: kernel ", function_name(kernel), ", block ",
+                                                     to_text(resident.front().blocks.front()->index),
+                                                     ": threads read the same memory again and again, and nothing changes it"));
+                return;
+            }
+        }
+    });
+    if (!message_.empty()) throw SimulatorError(message_);
+}
+
+void run_grid(const void* kernel, const LaunchShape& shape, Body body) {
+    check(shape);
+    Launch(kernel, shape, body).run();
+}
+
+}  // namespace pyengine::simulator

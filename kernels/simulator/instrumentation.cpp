@@ -1,0 +1,45 @@
+// What the compiler calls for every load and store of a kernel, instead of the thread sanitizer's library: -fsanitize=thread puts the
+// calls there, and this file is what they reach.
+#include "kernels/simulator/access.h"
+#include "kernels/simulator/atomics.h"
+
+namespace {
+
+using pyengine::simulator::AccessKind;
+using pyengine::simulator::Thread;
+
+void enter(const void* address, std::size_t bytes, AccessKind kind, const void* code, bool aligned) {
+    Thread* self = pyengine::simulator::current_thread();
+    if (!self || self->fiber->holds(address)) return;
+    if (aligned && reinterpret_cast<std::uintptr_t>(address) % bytes != 0)
+        pyengine::simulator::fail_misaligned(*self, address, bytes, code);
+    pyengine::simulator::check_access(*self, address, bytes, kind, code);
+}
+
+}  // namespace
+
+#define ACCESS(bytes)                                                                                                                      \
+    void __tsan_read##bytes(void* a) { enter(a, bytes, AccessKind::read, __builtin_return_address(0), true); }                            \
+    void __tsan_write##bytes(void* a) { enter(a, bytes, AccessKind::write, __builtin_return_address(0), true); }                          \
+    void __tsan_unaligned_read##bytes(void* a) { enter(a, bytes, AccessKind::read, __builtin_return_address(0), false); }                 \
+    void __tsan_unaligned_write##bytes(void* a) { enter(a, bytes, AccessKind::write, __builtin_return_address(0), false); }               \
+    void __tsan_volatile_read##bytes(void* a) { pyengine::simulator::check_atomic(a, bytes, __builtin_return_address(0)); }               \
+    void __tsan_volatile_write##bytes(void* a) { pyengine::simulator::check_volatile_write(a, bytes, __builtin_return_address(0)); }
+
+extern "C" {
+ACCESS(1)
+ACCESS(2)
+ACCESS(4)
+ACCESS(8)
+ACCESS(16)
+
+void __tsan_read_range(void* a, unsigned long n) { enter(a, n, AccessKind::read, __builtin_return_address(0), false); }
+void __tsan_write_range(void* a, unsigned long n) { enter(a, n, AccessKind::write, __builtin_return_address(0), false); }
+
+void __tsan_init() {}
+void __tsan_func_exit() {}
+void __tsan_func_entry(void*) {
+    Thread* self = pyengine::simulator::current_thread();
+    if (self) pyengine::simulator::check_stack(*self, __builtin_return_address(0));
+}
+}

@@ -1,0 +1,98 @@
+#include "kernels/simulator/memory.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+
+#include "kernels/simulator/report.h"
+
+namespace pyengine::simulator {
+namespace {
+
+constexpr std::size_t alignment = 256;  // as cudaMalloc
+constexpr std::size_t margin = 4096;    // after every allocation, so that an access just past one lies in none
+
+struct Memory {
+    std::shared_mutex mutex;
+    std::map<const std::byte*, std::unique_ptr<Allocation>> allocations;
+    std::atomic<std::uint64_t> changes{0};
+};
+
+Memory& memory() {
+    static Memory* instance = new Memory;  // leaked: arrays may outlive static destruction
+    return *instance;
+}
+
+bool inside(const Allocation& allocation, const std::byte* address) {
+    return address >= allocation.base && address < allocation.base + allocation.bytes;
+}
+
+}  // namespace
+
+void* allocate(std::size_t bytes) {
+    const std::size_t room = (bytes + margin + alignment - 1) / alignment * alignment;
+    auto* base = static_cast<std::byte*>(std::aligned_alloc(alignment, room));
+    if (!base) return nullptr;
+    std::unique_ptr<Allocation> allocation(new Allocation{base, bytes, Shadow(bytes)});
+    Memory& m = memory();
+    std::unique_lock lock(m.mutex);
+    m.allocations.emplace(base, std::move(allocation));
+    ++m.changes;
+    return base;
+}
+
+void deallocate(void* data) {
+    Memory& m = memory();
+    {
+        std::unique_lock lock(m.mutex);
+        m.allocations.erase(static_cast<std::byte*>(data));
+        ++m.changes;
+    }
+    std::free(data);
+}
+
+Allocation* find_allocation(const void* address) {
+    thread_local Allocation* last = nullptr;
+    thread_local std::uint64_t last_changes = 0;
+    Memory& m = memory();
+    const auto* byte = static_cast<const std::byte*>(address);
+    if (last && last_changes == m.changes && inside(*last, byte)) return last;
+    std::shared_lock lock(m.mutex);
+    auto after = m.allocations.upper_bound(byte);
+    if (after == m.allocations.begin()) return nullptr;
+    Allocation* found = std::prev(after)->second.get();
+    if (!inside(*found, byte)) return nullptr;
+    last = found;
+    last_changes = m.changes;
+    return found;
+}
+
+std::string nearest_allocation(const void* address) {
+    Memory& m = memory();
+    std::shared_lock lock(m.mutex);
+    const auto* byte = static_cast<const std::byte*>(address);
+    const auto after = m.allocations.upper_bound(byte);
+    if (after != m.allocations.begin()) {
+        const Allocation& before = *std::prev(after)->second;
+        const auto past = byte - (before.base + before.bytes);
+        if (past < static_cast<std::ptrdiff_t>(margin)) return text(past, " bytes past the end of an array of ", before.bytes, " bytes");
+    }
+    if (after != m.allocations.end() && after->first - byte <= static_cast<std::ptrdiff_t>(margin))
+        return text(after->first - byte, " bytes before an array of ", after->second->bytes, " bytes");
+    return "in no array of the device";
+}
+
+void copy_to_device(void* to, const void* from, std::size_t bytes) {
+    if (bytes == 0) return;
+    std::memcpy(to, from, bytes);
+    if (Allocation* allocation = find_allocation(to))
+        allocation->shadow.mark_written(static_cast<std::size_t>(static_cast<std::byte*>(to) - allocation->base), bytes);
+}
+
+void copy_to_host(void* to, const void* from, std::size_t bytes) {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+}
+
+}  // namespace pyengine::simulator

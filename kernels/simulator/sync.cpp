@@ -1,0 +1,196 @@
+#include "kernels/simulator/sync.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace pyengine::simulator {
+namespace {
+
+void arrive(Meeting& meeting, Thread& self, const void* code) {
+    if (meeting.arrived.empty()) meeting.code = code;
+    meeting.arrived.push_back(&self);
+}
+
+/// Everybody that waits goes on, but for `self`, which did not stop.
+void release(Meeting& meeting, const Thread* self, Cluster& cluster) {
+    const Meeting over = std::move(meeting);
+    meeting = {};
+    for (Thread* thread : over.waiting)
+        if (thread != self) cluster.wake(*thread);
+}
+
+void wait_in(Meeting& meeting, Thread& self, std::string what, const void* code) {
+    meeting.waiting.push_back(&self);
+    self.block->cluster->sleep(self, std::move(what), code);
+}
+
+void check_same_place(const Meeting& meeting, Thread& self, const char* what, const void* code) {
+    if (meeting.arrived.empty() || meeting.code == code) return;
+    const Thread& other = *meeting.arrived.front();
+    self.block->cluster->fail(self, "divergent barrier",
+                              text("is in ", what, " at ", source_line(code), ", while ", name_of(other), " waits in another, at ",
+                                   source_line(meeting.code), "; all threads must reach the same one"));
+}
+
+void complete(Meeting& barrier, const Thread* self, Cluster& cluster) {
+    share_knowledge(barrier.arrived);
+    release(barrier, self, cluster);
+}
+
+/// A barrier that every living thread of a block or cluster must reach.
+void whole_barrier(Meeting& barrier, const char* what, std::size_t alive, const void* code) {
+    Thread& self = *current_thread();
+    check_same_place(barrier, self, what, code);
+    arrive(barrier, self, code);
+    if (barrier.arrived.size() == alive) return complete(barrier, &self, *self.block->cluster);
+    wait_in(barrier, self, what, code);
+}
+
+}  // namespace
+
+void share_knowledge(const std::vector<Thread*>& threads) {
+    Knowledge all = threads.front()->knowledge;
+    for (const Thread* thread : threads)
+        if (!thread->knowledge.same_as(threads.front()->knowledge)) all.join(thread->knowledge);
+    for (const Thread* thread : threads) all.learn(thread->cluster_rank, thread->clock);
+    for (Thread* thread : threads) {
+        thread->knowledge = all;
+        ++thread->clock;
+    }
+}
+
+void block_barrier(const void* code) {
+    Block& block = *current_thread()->block;
+    whole_barrier(block.barriers[0], "__syncthreads", block.alive, code);
+}
+
+void cluster_barrier(const void* code) {
+    Cluster& cluster = *current_thread()->block->cluster;
+    whole_barrier(cluster.barrier, "the barrier of the cluster", cluster.alive(), code);
+}
+
+// Named barriers -----------------------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+void check_named_barrier(const Meeting& barrier, Thread& self, unsigned number, unsigned count, const void* code) {
+    Cluster& cluster = *self.block->cluster;
+    if (number == 0 || number > 15 || count == 0 || count % 32 != 0)
+        cluster.fail(self, "wrong barrier", text("barrier ", number, " for ", count, " threads, at ", source_line(code),
+                                                 "; numbers are 1 to 15, counts multiples of 32"));
+    if (!barrier.arrived.empty() && barrier.expected != count)
+        cluster.fail(self, "wrong barrier", text("barrier ", number, " for ", count, " threads at ", source_line(code), ", for ",
+                                                 barrier.expected, " at ", source_line(barrier.code), "; the counts must be equal"));
+}
+
+/// True if that completed the barrier.
+bool arrive_at_named(unsigned number, unsigned count, bool waits, const void* code) {
+    Thread& self = *current_thread();
+    Meeting& barrier = self.block->barriers[number <= 15 ? number : 0];
+    check_named_barrier(barrier, self, number, count, code);
+    if (barrier.arrived.empty()) barrier.learned = self.knowledge;
+    barrier.expected = count;
+    arrive(barrier, self, code);
+    barrier.learned.join(self.knowledge);
+    barrier.learned.learn(self.cluster_rank, self.clock++);
+    if (barrier.arrived.size() < count) return false;
+    if (waits) self.knowledge.join(barrier.learned);
+    for (Thread* thread : barrier.waiting) thread->knowledge.join(barrier.learned);
+    release(barrier, &self, *self.block->cluster);
+    return true;
+}
+
+}  // namespace
+
+void named_barrier_arrive(unsigned number, unsigned count, const void* code) { arrive_at_named(number, count, false, code); }
+
+void named_barrier_sync(unsigned number, unsigned count, const void* code) {
+    if (arrive_at_named(number, count, true, code)) return;
+    Thread& self = *current_thread();
+    Meeting& barrier = self.block->barriers[number];
+    wait_in(barrier, self, text("barrier ", number, " (", barrier.expected, " threads)"), code);
+}
+
+// Warps --------------------------------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+Meeting& meeting_of(Thread& self, std::uint32_t mask, const char* what, const void* code) {
+    auto& meetings = self.warp->meetings;
+    Cluster& cluster = *self.block->cluster;
+    if (!(mask >> self.lane() & 1))
+        cluster.fail(self, "wrong mask", text(what, " at ", source_line(code), ": lane ", self.lane(), " is not in its own mask ", mask));
+    for (Meeting& meeting : meetings) {
+        if (!(meeting.mask & mask)) continue;
+        const Thread& other = *meeting.arrived.front();
+        if (meeting.mask != mask || meeting.what != what || meeting.code != code)
+            cluster.fail(self, "divergent warp",
+                         text(what, " with mask ", mask, " at ", source_line(code), ", while ", name_of(other), " is in ", meeting.what,
+                              " with mask ", meeting.mask, " at ", source_line(meeting.code), "; lanes of one mask must do the same"));
+        return meeting;
+    }
+    meetings.emplace_back();
+    meetings.back().mask = mask;
+    meetings.back().what = what;
+    return meetings.back();
+}
+
+unsigned lanes_alive(const Warp& warp, std::uint32_t mask) {
+    unsigned count = 0;
+    for (const Thread* lane : warp.lanes) count += (mask >> lane->lane() & 1) && !lane->done;
+    return count;
+}
+
+void complete_meeting(Warp& warp, Meeting& meeting, const Thread* self, Cluster& cluster) {
+    void* payloads[32] = {};
+    for (std::size_t i = 0; i < meeting.arrived.size(); ++i) payloads[meeting.arrived[i]->lane()] = meeting.payloads[i];
+    meeting.finish(payloads);
+    if (meeting.orders) share_knowledge(meeting.arrived);
+    Meeting over = std::move(meeting);
+    warp.meetings.erase(warp.meetings.begin() + (&meeting - warp.meetings.data()));
+    release(over, self, cluster);
+}
+
+}  // namespace
+
+void warp_meeting(const char* what, std::uint32_t mask, void* payload, bool orders, const void* code,
+                  const std::function<void(void* const (&payloads)[32])>& finish) {
+    Thread& self = *current_thread();
+    Cluster& cluster = *self.block->cluster;
+    Meeting& meeting = meeting_of(self, mask, what, code);
+    arrive(meeting, self, code);
+    meeting.payloads.push_back(payload);
+    meeting.orders = orders;
+    meeting.finish = finish;
+    const unsigned expected = lanes_alive(*self.warp, mask);
+    if (meeting.arrived.size() == expected) return complete_meeting(*self.warp, meeting, &self, cluster);
+    wait_in(meeting, self, text(what, " with mask ", mask), code);
+}
+
+void leave_meetings(Thread& thread) {
+    Block& block = *thread.block;
+    Cluster& cluster = *block.cluster;
+    Meeting& barrier = block.barriers[0];
+    if (!barrier.arrived.empty() && barrier.arrived.size() == block.alive) complete(barrier, nullptr, cluster);
+    if (!cluster.barrier.arrived.empty() && cluster.barrier.arrived.size() == cluster.alive())
+        complete(cluster.barrier, nullptr, cluster);
+    for (std::size_t i = thread.warp->meetings.size(); i-- > 0;) {
+        Meeting& meeting = thread.warp->meetings[i];
+        if (meeting.arrived.size() == lanes_alive(*thread.warp, meeting.mask)) complete_meeting(*thread.warp, meeting, nullptr, cluster);
+    }
+}
+
+void memory_fence() {
+    Thread& self = *current_thread();
+    const std::uint32_t own = self.block->cluster->id();
+    for (const auto& [cluster, knowledge] : self.heard)
+        if (cluster == own)
+            self.knowledge.join(knowledge);
+        else
+            self.knowledge.join_from(cluster, knowledge, own);
+    self.heard.clear();
+    self.fenced = self.knowledge;
+    self.fenced.learn(self.cluster_rank, self.clock++);
+}
+
+}  // namespace pyengine::simulator
