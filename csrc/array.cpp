@@ -4,8 +4,8 @@
 
 namespace pyengine {
 
-Array::Array(Dims shape, DType dtype, Device)
-    : storage_(std::make_shared<Storage>(static_cast<std::size_t>(element_count(shape, dtype) * size_of(dtype)))),
+Array::Array(Dims shape, DType dtype, Device device)
+    : storage_(std::make_shared<Storage>(static_cast<std::size_t>(element_count(shape, dtype) * size_of(dtype)), device)),
       shape_(std::move(shape)),
       strides_(contiguous_strides(shape_)),
       size_(element_count(shape_, dtype)),
@@ -121,6 +121,21 @@ std::pair<std::int64_t, std::int64_t> extent(const Array& x) {
 }
 
 }  // namespace
+
+Array to_device(const Array& x, Device device) {
+    if (x.device() == device) return x;
+    const Array from = contiguous(x);
+    const Array there(x.shape(), x.dtype(), device);
+    copy_bytes(there.raw(), device, from.raw(), x.device(), static_cast<std::size_t>(x.size() * size_of(x.dtype())));
+    return there;
+}
+
+Device common_device(const char* op, std::initializer_list<const Array*> arrays) {
+    const Device device = (*arrays.begin())->device();
+    for (const Array* x : arrays)
+        if (x->device() != device) fail_value(op, ": devices differ: ", device, ", ", x->device(), "; move one with .to(device)");
+    return device;
+}
 
 bool may_overlap(const Array& a, const Array& b) {
     if (a.storage()->data() != b.storage()->data() || a.size() == 0 || b.size() == 0) return false;

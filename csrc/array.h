@@ -13,7 +13,7 @@ namespace pyengine {
 class Array {
 public:
     /// A new, uninitialised, C-contiguous array.
-    Array(Dims shape, DType dtype, Device device = Device::cpu);
+    Array(Dims shape, DType dtype, Device device);
     /// A view; strides and offset in elements.
     Array(std::shared_ptr<Storage> storage, std::int64_t offset, Dims shape, Dims strides, DType dtype);
 
@@ -23,7 +23,7 @@ public:
     std::int64_t size() const { return size_; }
     std::int64_t offset() const { return offset_; }
     DType dtype() const { return dtype_; }
-    Device device() const { return Device::cpu; }
+    Device device() const { return storage_->device(); }
     const std::shared_ptr<Storage>& storage() const { return storage_; }
 
     void* raw() const { return storage_->data() + offset_ * size_of(dtype_); }
@@ -69,6 +69,11 @@ Array copy(const Array& x, DType dtype);
 
 /// Writes source, broadcast and converted (complex numbers to complex numbers and booleans alone), into target's elements, and counts one in-place change. Safe where they overlap.
 void assign(const Array& target, const Array& source);
+
+/// x itself if it is there, else a contiguous copy on that device.
+Array to_device(const Array& x, Device device);
+/// The device of all arrays; ValueError naming op and the devices where they differ.
+Device common_device(const char* op, std::initializer_list<const Array*> arrays);
 
 /// True if writing `a` could change an element of `b`.
 bool may_overlap(const Array& a, const Array& b);

@@ -54,6 +54,8 @@ std::string isa_name(Isa level) {
         case Isa::avx2: return "avx2";
         case Isa::avx512: return "avx512";
         case Isa::neon: return "neon";
+        case Isa::cuda: return "cuda";
+        case Isa::simulator: return "simulator";
     }
     return "unknown";
 }

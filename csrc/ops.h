@@ -59,10 +59,11 @@ Array conv_weight_gradient(const Array& x, const Array& y, const Dims& kernel_si
 Array matmul(const Array& a, const Array& b);
 
 // random.cpp: element i depends on (seed, offset + i), dtype and distribution alone; see kernels/random.h
-Array random_uniform(const Dims& shape, DType dtype, std::uint64_t seed, std::uint64_t offset);
-Array random_normal(const Dims& shape, DType dtype, std::uint64_t seed, std::uint64_t offset);
-Array random_integers(const Dims& shape, DType dtype, std::uint64_t seed, std::uint64_t offset, std::uint64_t low, std::uint64_t range);
-Array random_bernoulli(const Dims& shape, DType dtype, std::uint64_t seed, std::uint64_t offset, double p, double value);
+Array random_uniform(const Dims& shape, DType dtype, std::uint64_t seed, std::uint64_t offset, Device device);
+Array random_normal(const Dims& shape, DType dtype, std::uint64_t seed, std::uint64_t offset, Device device);
+Array random_integers(const Dims& shape, DType dtype, std::uint64_t seed, std::uint64_t offset, std::uint64_t low, std::uint64_t range,
+                      Device device);
+Array random_bernoulli(const Dims& shape, DType dtype, std::uint64_t seed, std::uint64_t offset, double p, double value, Device device);
 
 // reduce.cpp: over the given axes; the operations are listed in kernels/reduce.h, and any and all take every dtype
 Array reduce(ReduceOp op, const Array& x, const Dims& axes, bool keepdims);

@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "csrc/check.h"
+#if defined(PYENGINE_HAS_simulator)
+#include "kernels/simulator/memory.h"
+#endif
 
 namespace pyengine {
 namespace {
@@ -95,16 +98,48 @@ void cpu_allocator::empty_cache() {
     release_all(cache());
 }
 
-Storage::Storage(std::size_t bytes) : data_(static_cast<std::byte*>(cpu_allocator::allocate(bytes))), bytes_(bytes) {}
+namespace {
 
-Storage::Storage(void* data, std::size_t bytes, std::function<void()> release, bool readonly)
-    : data_(static_cast<std::byte*>(data)), bytes_(bytes), release_(std::move(release)), readonly_(readonly) {}
+std::byte* allocate(std::size_t bytes, Device device) {
+    switch (device.type) {
+#if defined(PYENGINE_HAS_simulator)
+        case DeviceType::simulator: {
+            void* data = simulator::allocate(bytes);
+            if (!data) fail<OutOfMemoryError>("allocate: out of memory: asked for ", bytes, " bytes on the simulator; use smaller arrays");
+            return static_cast<std::byte*>(data);
+        }
+#endif
+#if defined(PYENGINE_HAS_cuda)
+        case DeviceType::cuda: return static_cast<std::byte*>(cuda::allocate(bytes, device.index));
+#endif
+        default: return static_cast<std::byte*>(cpu_allocator::allocate(bytes));
+    }
+}
+
+void deallocate(std::byte* data, std::size_t bytes, Device device) {
+    switch (device.type) {
+#if defined(PYENGINE_HAS_simulator)
+        case DeviceType::simulator: return simulator::deallocate(data);
+#endif
+#if defined(PYENGINE_HAS_cuda)
+        case DeviceType::cuda: return cuda::deallocate(data, bytes, device.index);
+#endif
+        default: return cpu_allocator::deallocate(data, bytes);
+    }
+}
+
+}  // namespace
+
+Storage::Storage(std::size_t bytes, Device device) : data_(allocate(bytes, device)), bytes_(bytes), device_(device) {}
+
+Storage::Storage(void* data, std::size_t bytes, std::function<void()> release, bool readonly, Device device)
+    : data_(static_cast<std::byte*>(data)), bytes_(bytes), release_(std::move(release)), readonly_(readonly), device_(device) {}
 
 Storage::~Storage() {
     if (release_)
         release_();
     else
-        cpu_allocator::deallocate(data_, bytes_);
+        deallocate(data_, bytes_, device_);
 }
 
 }  // namespace pyengine

@@ -7,23 +7,23 @@
 #include <memory>
 #include <optional>
 
-namespace pyengine {
+#include "csrc/device.h"
 
-/// Where an array lives. "cpu" is the only backend so far.
-enum class Device : std::uint8_t { cpu };
+namespace pyengine {
 
 class Storage {
 public:
     /// Owned memory, 64-byte aligned, uninitialised. Raises OutOfMemoryError.
-    explicit Storage(std::size_t bytes);
+    Storage(std::size_t bytes, Device device);
     /// Foreign memory; `release` runs when the last array over it goes.
-    Storage(void* data, std::size_t bytes, std::function<void()> release, bool readonly);
+    Storage(void* data, std::size_t bytes, std::function<void()> release, bool readonly, Device device = {});
     ~Storage();
     Storage(const Storage&) = delete;
     Storage& operator=(const Storage&) = delete;
 
     std::byte* data() const { return data_; }
     std::size_t bytes() const { return bytes_; }
+    Device device() const { return device_; }
     bool readonly() const { return readonly_; }
 
     /// Counts in-place changes; every view of the storage sees the same number.
@@ -35,14 +35,15 @@ private:
     std::size_t bytes_;
     std::function<void()> release_;
     bool readonly_ = false;
+    Device device_;
     std::uint64_t version_ = 0;
 };
 
 /// Scratch for one kernel call, from the same cache; of no bytes, none.
 class Workspace {
 public:
-    explicit Workspace(std::size_t bytes) {
-        if (bytes > 0) storage_.emplace(bytes);
+    Workspace(std::size_t bytes, Device device) {
+        if (bytes > 0) storage_.emplace(bytes, device);
     }
     void* data() const { return storage_ ? storage_->data() : nullptr; }
 

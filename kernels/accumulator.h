@@ -36,7 +36,7 @@ template <typename T>
 using Comparable = std::conditional_t<is_half<T>, float, std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>>;
 
 template <typename To, typename From>
-static inline To convert(From x) {
+static constexpr To convert(From x) {
     if constexpr (is_half<From> && !std::is_same_v<To, From>)
         return static_cast<To>(to_float(x));
     else if constexpr (std::is_same_v<To, float16> && !is_half<From>)
@@ -49,7 +49,7 @@ static inline To convert(From x) {
 
 /// a + b, modulo 2^bits for integers: in unsigned arithmetic, where overflow is defined.
 template <typename T>
-static inline T wrapping_add(T a, T b) {
+static constexpr T wrapping_add(T a, T b) {
     if constexpr (is_real<T>)
         return a + b;
     else
@@ -57,7 +57,7 @@ static inline T wrapping_add(T a, T b) {
 }
 
 template <typename T>
-static inline T wrapping_multiply(T a, T b) {
+static constexpr T wrapping_multiply(T a, T b) {
     if constexpr (is_real<T>)
         return a * b;
     else

@@ -11,14 +11,14 @@ struct Axes {
     const std::int64_t* strides;
 };
 
-[[maybe_unused]] static inline std::int64_t count_of(const Axes& axes) {
+[[maybe_unused]] static constexpr std::int64_t count_of(const Axes& axes) {
     std::int64_t count = 1;
     for (std::int64_t i = 0; i < axes.rank; ++i) count *= axes.sizes[i];
     return count;
 }
 
 /// Where the element number `index`, counted with the last axis fastest, lies.
-[[maybe_unused]] static inline std::int64_t offset_of(const Axes& axes, std::int64_t index) {
+[[maybe_unused]] static constexpr std::int64_t offset_of(const Axes& axes, std::int64_t index) {
     std::int64_t offset = 0;
     for (std::int64_t i = axes.rank - 1; i > 0; --i) {
         offset += index % axes.sizes[i] * axes.strides[i];
@@ -28,6 +28,8 @@ struct Axes {
 }
 
 /// All axes but the last.
-[[maybe_unused]] static inline Axes outer_axes(const Axes& axes) { return {axes.rank > 0 ? axes.rank - 1 : 0, axes.sizes, axes.strides}; }
+[[maybe_unused]] static constexpr Axes outer_axes(const Axes& axes) {
+    return {axes.rank > 0 ? axes.rank - 1 : 0, axes.sizes, axes.strides};
+}
 
 }  // namespace pyengine::kernels

@@ -15,9 +15,9 @@ struct float16 {
     std::uint16_t bits;
 };
 
-[[maybe_unused]] static inline float to_float(bfloat16 x) { return std::bit_cast<float>(std::uint32_t{x.bits} << 16); }
+[[maybe_unused]] static constexpr float to_float(bfloat16 x) { return std::bit_cast<float>(std::uint32_t{x.bits} << 16); }
 
-[[maybe_unused]] static inline float to_float(float16 x) {
+[[maybe_unused]] static constexpr float to_float(float16 x) {
     const std::uint32_t sign = (x.bits & 0x8000u) << 16;
     const std::uint32_t magnitude = x.bits & 0x7fffu;
     if (magnitude >= 0x7c00u) return std::bit_cast<float>(sign | 0x7f800000u | (magnitude & 0x3ffu) << 13);  // Inf, NaN
@@ -26,13 +26,13 @@ struct float16 {
     return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(subnormal));
 }
 
-[[maybe_unused]] static inline bfloat16 to_bfloat16(float x) {
+[[maybe_unused]] static constexpr bfloat16 to_bfloat16(float x) {
     const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
     if ((bits & 0x7fffffffu) > 0x7f800000u) return {static_cast<std::uint16_t>(bits >> 16 | 0x40u)};  // keep NaN a NaN
     return {static_cast<std::uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16)};
 }
 
-[[maybe_unused]] static inline float16 to_float16(float x) {
+[[maybe_unused]] static constexpr float16 to_float16(float x) {
     const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
     const std::uint32_t sign = bits >> 16 & 0x8000u;
     const std::uint32_t magnitude = bits & 0x7fffffffu;

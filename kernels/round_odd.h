@@ -8,7 +8,7 @@
 
 namespace pyengine {
 
-[[maybe_unused]] static inline float round_odd(double x) {
+[[maybe_unused]] static constexpr float round_odd(double x) {
     const float nearest = static_cast<float>(x);
     const double back = nearest;
     if (back == x || x != x) return nearest;
@@ -19,13 +19,13 @@ namespace pyengine {
     return std::bit_cast<float>(away ? bits + 1u : bits - 1u);
 }
 
-[[maybe_unused]] static inline float round_odd(std::uint64_t x) {
+[[maybe_unused]] static constexpr float round_odd(std::uint64_t x) {
     // Beyond 53 bits the low ones only matter as "not zero"; they are folded so that the double is exact.
     const std::uint64_t folded = x >> 53 ? (x & ~std::uint64_t{0xffff}) | (x & 0xffffu ? 0x10000u : 0u) : x;
     return round_odd(static_cast<double>(folded));
 }
 
-[[maybe_unused]] static inline float round_odd(std::int64_t x) {
+[[maybe_unused]] static constexpr float round_odd(std::int64_t x) {
     return x < 0 ? -round_odd(0u - static_cast<std::uint64_t>(x)) : round_odd(static_cast<std::uint64_t>(x));
 }
 

@@ -38,4 +38,22 @@ static inline decltype(auto) with_float_type(ElementType type, Call&& call) {
     }
 }
 
+/// For kernels that only move elements: an unsigned integer of the size of a real type, or bool.
+template <typename Call>
+static inline decltype(auto) with_size(ElementType type, Call&& call) {
+    switch (type) {
+        case ElementType::boolean: return call.template operator()<bool>();
+        case ElementType::int8:
+        case ElementType::uint8: return call.template operator()<std::uint8_t>();
+        case ElementType::int16:
+        case ElementType::uint16:
+        case ElementType::float16:
+        case ElementType::bfloat16: return call.template operator()<std::uint16_t>();
+        case ElementType::int32:
+        case ElementType::uint32:
+        case ElementType::float32: return call.template operator()<std::uint32_t>();
+        default: return call.template operator()<std::uint64_t>();
+    }
+}
+
 }  // namespace pyengine::kernels

@@ -13,6 +13,7 @@ from pyengine.anomaly import *
 from pyengine.autograd import *
 from pyengine.config import *
 from pyengine.creation import *
+from pyengine.device import *
 from pyengine.dtypes import *
 from pyengine.interop.after_import import after_import as _after_import
 from pyengine.namespace_info import *

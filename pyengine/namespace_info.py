@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyengine import creation, dtypes
+from pyengine import dtypes
+from pyengine.device import as_device, available_devices, get_default_device
 from pyengine.dtypes import DType
 
 __all__ = ["__array_namespace_info__"]
@@ -31,14 +32,14 @@ class __array_namespace_info__:
         return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": None}
 
     def default_device(self) -> str:
-        return "cpu"
+        return get_default_device()
 
     def devices(self) -> tuple[str, ...]:
-        return _Devices(("cpu",))
+        return _Devices(available_devices())
 
     def default_dtypes(self, *, device: str | None = None) -> dict[str, DType]:
         """What creation functions choose where nobody says."""
-        creation.check_device("default_dtypes", device)
+        as_device("default_dtypes", device)
         return {
             "real floating": dtypes.get_default_dtype(),
             "complex floating": dtypes.default_complex(),
@@ -48,5 +49,5 @@ class __array_namespace_info__:
 
     def dtypes(self, *, device: str | None = None, kind: str | tuple[str, ...] | None = None) -> dict[str, DType]:
         """The standard's dtypes by name, all or those of a kind (see :func:`pyengine.isdtype`); float16 and bfloat16 are extras."""
-        creation.check_device("dtypes", device)
+        as_device("dtypes", device)
         return {dtype.name: dtype for dtype in _standard if kind is None or dtypes.isdtype(dtype, kind)}

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyengine import _engine, dtypes
-from pyengine.dtypes import DType
 from pyengine.fast import fast
 
 if TYPE_CHECKING:
@@ -42,7 +41,8 @@ class Tensor(_engine.TensorBase):
 
     @property
     def device(self) -> str:
-        return "cpu"
+        """Where its memory is: "cpu", "cuda", "cuda:1", "simulator"."""
+        return self._array.device
 
     @property
     def itemsize(self) -> int:
@@ -495,9 +495,9 @@ def coerce(a: Any, b: Any) -> tuple[Tensor, Tensor]:
     if isinstance(a, Tensor):
         if isinstance(b, Tensor):
             return a, b
-        return a, _weak(b, a.dtype) if _is_scalar(b) else creation.asarray(b)
+        return a, _weak(b, a) if _is_scalar(b) else creation.asarray(b)
     if isinstance(b, Tensor):
-        return _weak(a, b.dtype) if _is_scalar(a) else creation.asarray(a), b
+        return _weak(a, b) if _is_scalar(a) else creation.asarray(a), b
     return creation.asarray(a), creation.asarray(b)
 
 
@@ -513,13 +513,13 @@ def _is_scalar(value: Any) -> bool:
     return isinstance(value, bool | int | float | complex) and not isinstance(value, np.generic)  # np.float64 is a float, but has a dtype
 
 
-def _weak(value: Scalar, dtype: DType) -> Tensor:
-    dtype = dtypes.weak(dtype, type(value))
+def _weak(value: Scalar, beside: Tensor) -> Tensor:
+    dtype = dtypes.weak(beside.dtype, type(value))
     if isinstance(value, int) and dtype.kind in "iu":
         info = dtypes.iinfo(dtype)
         if not info.min <= value <= info.max:
             raise OverflowError(f"scalar: out of range: {value} for {dtype}; must be in [{info.min}, {info.max}]")
-    return Tensor(_engine.scalar(value, dtype))
+    return Tensor(_engine.scalar(value, dtype, beside.device))
 
 
 from pyengine import autograd, printing  # noqa: E402  they need the class above

@@ -2,6 +2,7 @@
 #include <pybind11/complex.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include "csrc/bindings/casters.h"
 #include "csrc/bindings/register.h"
@@ -44,7 +45,12 @@ Array from_numpy(py::array source, DType dtype) {
     return Array(std::make_shared<Storage>(data, 0, release, readonly), 0, std::move(shape), std::move(strides), dtype);
 }
 
+void check_on_cpu(const char* op, const Array& x) {
+    if (x.device() != Device{}) fail_type(op, ": not in the memory of the CPU: ", x.device(), "; move it with .to('cpu')");
+}
+
 py::array to_numpy(const Array& x, const py::dtype& dtype) {
+    check_on_cpu("to_numpy", x);
     std::vector<py::ssize_t> shape(x.shape().begin(), x.shape().end()), strides(x.strides().begin(), x.strides().end());
     for (auto& stride : strides) stride *= dtype.itemsize();
     auto* keep = new std::shared_ptr<Storage>(x.storage());
@@ -54,8 +60,9 @@ py::array to_numpy(const Array& x, const py::dtype& dtype) {
     return result;
 }
 
-py::object item(const Array& x) {
-    if (x.size() != 1) fail_value("item: not a single element: shape ", x.shape(), "; the size must be 1");
+py::object item(const Array& given) {
+    if (given.size() != 1) fail_value("item: not a single element: shape ", given.shape(), "; the size must be 1");
+    const Array x = to_device(given, {});
     switch (x.dtype()) {
         case DType::boolean: return py::bool_(*x.data<bool>());
         case DType::int8: return py::int_(*x.data<std::int8_t>());
@@ -76,8 +83,8 @@ py::object item(const Array& x) {
     throw std::logic_error("item: unknown element type");
 }
 
-Array scalar(const py::object& value, DType dtype) {
-    Array x({}, dtype);
+Array scalar(const py::object& value, DType dtype, Device device) {
+    Array x({}, dtype, {});
     if (dtype == DType::complex64)
         *x.data<std::complex<float>>() = std::complex<float>(value.cast<std::complex<double>>());
     else if (dtype == DType::complex128)
@@ -90,10 +97,11 @@ Array scalar(const py::object& value, DType dtype) {
         set_scalar(x, value.cast<std::int64_t>());
     else
         set_scalar(x, value.cast<std::uint64_t>());
-    return x;
+    return to_device(x, device);
 }
 
 py::buffer_info buffer(const Array& x) {
+    if (x.device() != Device{}) fail<BufferError>("buffer: not in the memory of the CPU: ", x.device(), "; move it with .to('cpu')");
     static constexpr const char* formats[dtype_count] = {
         "?", "b", "h",  "i", sizeof(long) == 8 ? "l" : "q", "B", "H", "I", sizeof(long) == 8 ? "L" : "Q", "e", nullptr,
         "f", "d", "Zf", "Zd"};
@@ -111,6 +119,7 @@ void register_array(py::module_& m) {
         .def_property_readonly("shape", &Array::shape)
         .def_property_readonly("strides", &Array::strides)
         .def_property_readonly("dtype", &Array::dtype)
+        .def_property_readonly("device", &Array::device)
         .def_property_readonly("ndim", &Array::rank)
         .def_property_readonly("size", &Array::size)
         .def_property_readonly("offset", &Array::offset)
@@ -126,8 +135,11 @@ void register_array(py::module_& m) {
     m.def("set_dtypes", &set_dtypes, py::arg("objects"));
     m.def("set_default_dtype", &set_default_dtype, py::arg("dtype"));
     m.def(
-        "empty", [](Dims shape, DType dtype) { return Array(std::move(shape), dtype); }, py::arg("shape"), py::arg("dtype"), without_gil());
-    m.def("scalar", &scalar, py::arg("value"), py::arg("dtype"));
+        "empty", [](Dims shape, DType dtype, Device device) { return Array(std::move(shape), dtype, device); }, py::arg("shape"),
+        py::arg("dtype"), py::arg("device"), without_gil());
+    m.def("to_device", &to_device, py::arg("x"), py::arg("device"), without_gil());
+    m.def("available_devices", &available_devices);
+    m.def("scalar", &scalar, py::arg("value"), py::arg("dtype"), py::arg("device"));
     m.def("real_part", &real_part, py::arg("z"));
     m.def("imag_part", &imag_part, py::arg("z"));
     m.def("promote", [](DType a, DType b) { return promote("promote", a, b); }, py::arg("a"), py::arg("b"));

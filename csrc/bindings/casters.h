@@ -46,6 +46,21 @@ struct type_caster<pyengine::Dims> {
 };
 
 template <>
+struct type_caster<pyengine::Device> {
+    PYBIND11_TYPE_CASTER(pyengine::Device, const_name("str"));
+
+    bool load(handle source, bool) {
+        if (!PyUnicode_Check(source.ptr())) return false;
+        value = pyengine::device_named(source.cast<std::string>());
+        return true;
+    }
+
+    static handle cast(pyengine::Device device, return_value_policy, handle) {
+        return PyUnicode_InternFromString(pyengine::name_of(device).c_str());
+    }
+};
+
+template <>
 struct type_caster<pyengine::DType> {
     PYBIND11_TYPE_CASTER(pyengine::DType, const_name("pyengine.dtypes.DType"));
 

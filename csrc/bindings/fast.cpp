@@ -149,7 +149,8 @@ void add_fast_op(std::string_view name, FastOp op) { fast_ops().emplace(name, op
 
 const Array* unrecorded(PyObject* value) {
     const TensorObject* tensor = value ? as_tensor(value) : nullptr;
-    return tensor && tensor->array && !(recording && tensor->requires_grad) ? &*tensor->array : nullptr;
+    if (!tensor || !tensor->array || (recording && tensor->requires_grad)) return nullptr;
+    return tensor->array->device() == Device{} ? &*tensor->array : nullptr;
 }
 
 void register_fast(py::module_& m) {

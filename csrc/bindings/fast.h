@@ -35,7 +35,7 @@ void add_fast_indexing();
 
 // What a regular argument is: exactly of the type expected. Null stands for an argument that was not given. ---------------------------------
 
-/// The array of a Tensor whose use the tape need not record, or null.
+/// The array of a Tensor on the CPU whose use the tape need not record, or null.
 const Array* unrecorded(PyObject* value);
 
 /// A Python scalar beside an array of that dtype (NEP 50), as `coerce` in pyengine/tensor.py has it.

@@ -7,7 +7,7 @@ namespace {
 
 template <typename Number>
 std::optional<Array> filled(DType dtype, Number value) {
-    Array x({}, dtype);
+    Array x({}, dtype, {});
     set_scalar(x, value);
     return x;
 }

@@ -112,7 +112,7 @@ PyObject* where(int, const Given& given) {
 template <typename T>
 Array limit(DType dtype, bool upper) {
     using Limits = std::numeric_limits<T>;
-    Array x({}, dtype);
+    Array x({}, dtype, {});
     set_scalar(x, Limits::has_infinity ? (upper ? Limits::infinity() : -Limits::infinity()) : upper ? Limits::max() : Limits::lowest());
     return x;
 }

@@ -63,7 +63,7 @@ Array variance(const Over& over, double correction) {
         count *= static_cast<double>(x.shape()[static_cast<std::size_t>(normalize_axis("var", axis, x.rank()))]);
     const Array deviation = ops::binary(ops::BinaryOp::subtract, wide, ops::reduce(ReduceOp::mean, wide, over.axes, true));
     const Array squares = ops::binary(ops::BinaryOp::multiply, deviation, deviation);
-    const Array divisor({}, wide.dtype());
+    const Array divisor({}, wide.dtype(), {});
     set_scalar(divisor, std::max(count - correction, 0.0));
     const Array result = ops::binary(ops::BinaryOp::divide, ops::reduce(ReduceOp::sum, squares, over.axes, over.keepdims), divisor);
     return astype(result, x.dtype());

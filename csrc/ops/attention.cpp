@@ -1,7 +1,6 @@
 #include "kernels/attention.h"
 
 #include "csrc/float_checks.h"
-#include "csrc/isa.h"
 #include "csrc/ops.h"
 #include "kernels/cpu/parallel.h"
 
@@ -13,6 +12,7 @@ constexpr const char* op = "scaled_dot_product_attention";
 void check(const Array& q, const Array& k, const Array& v, const AttentionOptions& options) {
     check_floating(op, "q", q);
     check_same_dtype(op, "k", k, "q", q);
+    common_device(op, {&q, &k, &v, options.mask ? &*options.mask : &q});
     check_same_dtype(op, "v", v, "q", q);
     if (q.rank() != 4 || k.rank() != 4 || v.rank() != 4)
         fail_value(op, ": not of rank 4: q ", q.shape(), ", k ", k.shape(), ", v ", v.shape(), "; must be (batch, heads, length, width)");
@@ -79,11 +79,11 @@ std::pair<Array, Array> scaled_dot_product_attention(const Array& q, const Array
     check(q, k, v, options);
     const auto mask = expanded_mask(q, k, options);
     const Dims& rows = q.shape();
-    const Array out({rows[0], rows[1], rows[2], v.shape()[3]}, q.dtype());
-    const Array logsumexp({rows[0], rows[1], rows[2]}, accumulation_type(q.dtype()));
+    const Array out({rows[0], rows[1], rows[2], v.shape()[3]}, q.dtype(), q.device());
+    const Array logsumexp({rows[0], rows[1], rows[2]}, accumulation_type(q.dtype()), q.device());
     kernels::AttentionArgs args{problem_of(q, k, v, mask, options), out.raw(), logsumexp.raw()};
-    at_isa([&]<Isa level> {
-        const Workspace workspace(kernels::scaled_dot_product_attention_workspace<level>(args));
+    on_device(q.device(), [&]<Isa level> {
+        const Workspace workspace(kernels::scaled_dot_product_attention_workspace<level>(args), q.device());
         args.workspace = workspace.data();
         kernels::scaled_dot_product_attention<level>(args);
     });
@@ -96,13 +96,14 @@ std::tuple<Array, Array, Array> scaled_dot_product_attention_backward(const Arra
     check(q, k, v, options);
     check_same_dtype(op, "dout", dout, "out", out);
     check_same_shape(op, "dout", dout, "out", out);
+    common_device(op, {&q, &dout, &out, &logsumexp});
     const auto mask = expanded_mask(q, k, options);
     const Array gradient = contiguous(dout), result = contiguous(out), total = contiguous(logsumexp);
-    const Array dq(q.shape(), q.dtype()), dk(k.shape(), k.dtype()), dv(v.shape(), v.dtype());
+    const Array dq(q.shape(), q.dtype(), q.device()), dk(k.shape(), k.dtype(), q.device()), dv(v.shape(), v.dtype(), q.device());
     kernels::AttentionBackwardArgs args{
         problem_of(q, k, v, mask, options), result.raw(), total.raw(), gradient.raw(), dq.raw(), dk.raw(), dv.raw()};
-    at_isa([&]<Isa level> {
-        const Workspace workspace(kernels::scaled_dot_product_attention_backward_workspace<level>(args));
+    on_device(q.device(), [&]<Isa level> {
+        const Workspace workspace(kernels::scaled_dot_product_attention_backward_workspace<level>(args), q.device());
         args.workspace = workspace.data();
         kernels::scaled_dot_product_attention_backward<level>(args);
     });

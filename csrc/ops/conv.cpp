@@ -1,7 +1,6 @@
 #include "kernels/conv.h"
 
 #include "csrc/check.h"
-#include "csrc/isa.h"
 #include "csrc/ops.h"
 #include "kernels/cpu/parallel.h"
 
@@ -93,9 +92,10 @@ Array conv(const Array& x, const Array& w, const std::optional<Array>& bias, con
                    "; x.shape[1] must equal w.shape[1] * groups");
     check_bias(name, bias, w.shape()[0]);
 
+    const Device device = common_device(name.op, {&x, &w, bias ? &*bias : &w});
     const Array from = astype(contiguous(x), dtype), weights = astype(contiguous(w), dtype);
     const std::optional<Array> added = bias ? std::optional(astype(contiguous(*bias), dtype)) : std::nullopt;
-    const Array out(shape_of(x.shape()[0], w.shape()[0], size), dtype);
+    const Array out(shape_of(x.shape()[0], w.shape()[0], size), dtype, device);
     kernels::ConvArgs args = arguments(dtype, p, spatial(x), size, spatial(w));
     args.batch = x.shape()[0];
     args.in_channels = x.shape()[1];
@@ -104,8 +104,8 @@ Array conv(const Array& x, const Array& w, const std::optional<Array>& bias, con
     args.w = weights.raw();
     args.bias = added ? added->raw() : nullptr;
     args.out = out.raw();
-    at_isa([&]<Isa level> {
-        const Workspace workspace(kernels::conv_workspace<level>(args));
+    on_device(device, [&]<Isa level> {
+        const Workspace workspace(kernels::conv_workspace<level>(args), device);
         args.workspace = workspace.data();
         kernels::conv<level>(args);
     });
@@ -122,9 +122,10 @@ Array conv_transpose(const Array& y, const Array& w, const std::optional<Array>&
     const std::int64_t channels = w.shape()[1] * p.groups;
     check_bias(name, bias, channels);
 
+    const Device device = common_device(name.op, {&y, &w, bias ? &*bias : &w});
     const Array from = astype(contiguous(y), dtype), weights = astype(contiguous(w), dtype);
     const std::optional<Array> added = bias ? std::optional(astype(contiguous(*bias), dtype)) : std::nullopt;
-    const Array out(shape_of(y.shape()[0], channels, size), dtype);
+    const Array out(shape_of(y.shape()[0], channels, size), dtype, device);
     kernels::ConvArgs args = arguments(dtype, p, size, spatial(y), spatial(w));
     args.batch = y.shape()[0];
     args.in_channels = channels;
@@ -133,8 +134,8 @@ Array conv_transpose(const Array& y, const Array& w, const std::optional<Array>&
     args.w = weights.raw();
     args.bias = added ? added->raw() : nullptr;
     args.out = out.raw();
-    at_isa([&]<Isa level> {
-        const Workspace workspace(kernels::conv_transpose_workspace<level>(args));
+    on_device(device, [&]<Isa level> {
+        const Workspace workspace(kernels::conv_transpose_workspace<level>(args), device);
         args.workspace = workspace.data();
         kernels::conv_transpose<level>(args);
     });
@@ -150,8 +151,9 @@ Array conv_weight_gradient(const Array& x, const Array& y, const Dims& kernel_si
     if (x.shape()[0] != y.shape()[0])
         fail_value(name, ": batch sizes differ: x ", x.shape(), ", y ", y.shape(), "; x.shape[0] must equal y.shape[0]");
 
+    const Device device = common_device(name.op, {&x, &y});
     const Array from = astype(contiguous(x), dtype), gradient = astype(contiguous(y), dtype);
-    const Array out(shape_of(y.shape()[1], x.shape()[1] / p.groups, kernel_size), dtype);
+    const Array out(shape_of(y.shape()[1], x.shape()[1] / p.groups, kernel_size), dtype, device);
     kernels::ConvArgs args = arguments(dtype, p, spatial(x), spatial(y), kernel_size);
     args.batch = x.shape()[0];
     args.in_channels = x.shape()[1];
@@ -159,8 +161,8 @@ Array conv_weight_gradient(const Array& x, const Array& y, const Dims& kernel_si
     args.x = from.raw();
     args.y = gradient.raw();
     args.out = out.raw();
-    at_isa([&]<Isa level> {
-        const Workspace workspace(kernels::conv_weight_gradient_workspace<level>(args));
+    on_device(device, [&]<Isa level> {
+        const Workspace workspace(kernels::conv_weight_gradient_workspace<level>(args), device);
         args.workspace = workspace.data();
         kernels::conv_weight_gradient<level>(args);
     });

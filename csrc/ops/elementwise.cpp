@@ -1,7 +1,6 @@
 #include <optional>
 
 #include "csrc/check.h"
-#include "csrc/isa.h"
 #include "csrc/loop.h"
 #include "csrc/ops.h"
 #include "csrc/ops/elementwise_types.h"
@@ -52,18 +51,19 @@ bool can_write_directly(const Array& out, Inputs inputs) {
 template <typename Kernel>
 void run(const Array& out, Inputs inputs, Kernel kernel) {
     const Loop loop(out, inputs);
-    at_isa([&]<Isa level> { kernel.template operator()<level>(loop.args()); });
+    on_device(out.device(), [&]<Isa level> { kernel.template operator()<level>(loop.args()); });
 }
 
 /// The kernel's result in a new array, or in `out` if there is one.
 template <typename Kernel>
-Array compute(const Dims& shape, DType result, const Array* out, Inputs inputs, Kernel kernel) {
-    if (out && out->dtype() == result && can_write_directly(*out, inputs)) {
+Array compute(const char* op, const Dims& shape, DType result, const Array* out, Inputs inputs, Kernel kernel) {
+    const Device device = common_device(op, inputs);
+    if (out && out->dtype() == result && out->device() == device && can_write_directly(*out, inputs)) {
         run(*out, inputs, kernel);
         out->storage()->bump_version();
         return *out;
     }
-    Array fresh(shape, result);
+    Array fresh(shape, result, device);
     run(fresh, inputs, kernel);
     if (!out) return fresh;
     assign(*out, fresh);
@@ -81,7 +81,7 @@ Array complex_unary(const char* name, const Array& x, const Array* out) {
                          : op >= kernels::ComplexUnary::isnan ? DType::boolean
                                                               : x.dtype();
     check_out(name, out, x.shape(), result);
-    return compute(x.shape(), result, out, {&x}, [op]<Isa level>(const auto& args) { kernels::complex_unary<level>(op, args); });
+    return compute(name, x.shape(), result, out, {&x}, [op]<Isa level>(const auto& args) { kernels::complex_unary<level>(op, args); });
 }
 
 Array complex_binary(const char* name, DType common, const Array& a, const Array& b, const Array* out) {
@@ -90,13 +90,13 @@ Array complex_binary(const char* name, DType common, const Array& a, const Array
     const Dims shape = broadcast_shapes(name, a.shape(), b.shape());
     check_out(name, out, shape, result);
     const Operand left(a, common), right(b, common);
-    return compute(shape, result, out, {left.get(), right.get()},
+    return compute(name, shape, result, out, {left.get(), right.get()},
                    [op]<Isa level>(const auto& args) { kernels::complex_binary<level>(op, args); });
 }
 
 /// Both parts at once, along one more axis.
 Array where_complex(const Array& condition, const Array& a, const Array& b, const Dims& shape) {
-    const Array fresh(shape, a.dtype());
+    const Array fresh(shape, a.dtype(), common_device("where", {&condition, &a, &b}));
     Dims condition_shape = condition.shape(), condition_strides = condition.strides();
     condition_shape.push_back(1);
     condition_strides.push_back(0);
@@ -117,7 +117,8 @@ Array unary(UnaryOp op, const Array& x, const Array* out) {
     check_out(operation.name, out, x.shape(), types.result);
     if (operation.takes == Takes::rounding && !is_floating(x.dtype())) return out ? (assign(*out, x), *out) : copy(x, x.dtype());
     const Operand operand(x, types.operands);
-    return compute(x.shape(), types.result, out, {operand.get()}, [op]<Isa level>(const auto& args) { kernels::unary<level>(op, args); });
+    return compute(operation.name, x.shape(), types.result, out, {operand.get()},
+                   [op]<Isa level>(const auto& args) { kernels::unary<level>(op, args); });
 }
 
 Array binary(BinaryOp op, const Array& a, const Array& b, const Array* out) {
@@ -128,7 +129,7 @@ Array binary(BinaryOp op, const Array& a, const Array& b, const Array* out) {
     const Dims shape = broadcast_shapes(operation.name, a.shape(), b.shape());
     check_out(operation.name, out, shape, types.result);
     const Operand left(a, types.operands), right(b, types.operands);
-    return compute(shape, types.result, out, {left.get(), right.get()},
+    return compute(operation.name, shape, types.result, out, {left.get(), right.get()},
                    [op]<Isa level>(const auto& args) { kernels::binary<level>(op, args); });
 }
 
@@ -138,7 +139,7 @@ Array activation(Activation f, const Array& x, const Array* out) {
     const Types types = types_of(operation, x.dtype());
     check_out(operation.name, out, x.shape(), types.result);
     const Operand operand(x, types.operands);
-    return compute(x.shape(), types.result, out, {operand.get()},
+    return compute(operation.name, x.shape(), types.result, out, {operand.get()},
                    [f]<Isa level>(const auto& args) { kernels::activation<level>(f, args); });
 }
 
@@ -148,7 +149,7 @@ Array activation_backward(Activation f, const Array& g, const Array& saved) {
     if (!is_floating(dtype)) fail_type(op, ": gradient is not floating: ", dtype, "; only floats have gradients");
     const Dims shape = broadcast_shapes(op, g.shape(), saved.shape());
     const Operand left(g, dtype), right(saved, dtype);
-    return compute(shape, dtype, nullptr, {left.get(), right.get()},
+    return compute(op, shape, dtype, nullptr, {left.get(), right.get()},
                    [f]<Isa level>(const auto& args) { kernels::activation_backward<level>(f, args); });
 }
 
@@ -158,7 +159,7 @@ Array where(const Array& condition, const Array& a, const Array& b) {
     const Dims shape = broadcast_shapes("where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));
     const Operand left(a, dtype), right(b, dtype);
     if (is_complex(dtype)) return where_complex(condition, *left.get(), *right.get(), shape);
-    return compute(shape, dtype, nullptr, {&condition, left.get(), right.get()},
+    return compute("where", shape, dtype, nullptr, {&condition, left.get(), right.get()},
                    []<Isa level>(const auto& args) { kernels::where<level>(args); });
 }
 
@@ -168,7 +169,7 @@ Array clip(const Array& x, const Array& low, const Array& high, const Array* out
     const Dims shape = broadcast_shapes("clip", x.shape(), broadcast_shapes("clip", low.shape(), high.shape()));
     check_out("clip", out, shape, dtype);
     const Operand value(x, dtype), least(low, dtype), most(high, dtype);
-    return compute(shape, dtype, out, {value.get(), least.get(), most.get()},
+    return compute("clip", shape, dtype, out, {value.get(), least.get(), most.get()},
                    []<Isa level>(const auto& args) { kernels::clip<level>(args); });
 }
 

@@ -2,7 +2,6 @@
 
 #include "csrc/axis_group.h"
 #include "csrc/check.h"
-#include "csrc/isa.h"
 #include "csrc/loop.h"
 #include "csrc/ops.h"
 
@@ -24,7 +23,8 @@ public:
     /// The arrays have one shape; array k indexes axis axes[k]. own_strides says what a step along the arrays' own axes adds, in x's
     /// elements.
     Offsets(const char* op, const Array& x, const std::vector<Array>& indices, const Dims& axes, const Dims& own_strides)
-        : count_(indices.front().size()), workspace_(static_cast<std::size_t>(count_) * sizeof(std::int64_t)) {
+        : count_(indices.front().size()), workspace_(static_cast<std::size_t>(count_) * sizeof(std::int64_t), x.device()) {
+        for (const Array& index : indices) common_device(op, {&x, &index});
         std::vector<const std::int64_t*> data, strides;
         Dims axis_sizes(axes.size()), axis_strides(axes.size());
         for (std::size_t k = 0; k < axes.size(); ++k) {
@@ -38,7 +38,7 @@ public:
         const kernels::IndexOffsetsArgs args{first.rank(),        first.shape().data(), own_strides.data(),
                                              std::ssize(indices), data.data(),          strides.data(),
                                              axis_sizes.data(),   axis_strides.data(),  static_cast<std::int64_t*>(workspace_.data())};
-        const std::int64_t bad = at_isa([&]<Isa level> { return kernels::index_offsets<level>(args); });
+        const std::int64_t bad = on_device(x.device(), [&]<Isa level> { return kernels::index_offsets<level>(args); });
         if (bad >= 0) fail_at(op, x, indices, axes, bad);
     }
 
@@ -49,9 +49,8 @@ private:
     [[noreturn]] static void fail_at(const char* op, const Array& x, const std::vector<Array>& indices, const Dims& axes,
                                      std::int64_t position) {
         for (std::size_t k = 0; k < indices.size(); ++k) {
-            const Array& array = indices[k];
-            const std::int64_t index =
-                array.data<std::int64_t>()[kernels::offset_of({array.rank(), array.shape().data(), array.strides().data()}, position)];
+            const Array array = to_device(contiguous(indices[k]), {});
+            const std::int64_t index = array.data<std::int64_t>()[position];
             const std::int64_t size = x.shape()[static_cast<std::size_t>(axes[k])];
             if (index < -size || index >= size)
                 fail<IndexError>(op, ": index out of range: ", index, " on axis ", axes[k], " of size ", size, "; must be in [", -size,
@@ -81,14 +80,15 @@ AxisGroup group(const Array& x, std::size_t begin, std::size_t end, const Dims& 
 }
 
 Array gathered(const Array& x, Dims shape, const Offsets& offsets, const AxisGroup& outer, const AxisGroup& inner) {
-    const Array out(std::move(shape), x.dtype());
+    const Array out(std::move(shape), x.dtype(), x.device());
     const kernels::GatherArgs args{size_of(x.dtype()), x.raw(), outer.axes(), inner.axes(), offsets.count(), offsets.data(), out.raw()};
-    if (out.size() > 0) at_isa([&]<Isa level> { kernels::gather<level>(args); });
+    if (out.size() > 0) on_device(x.device(), [&]<Isa level> { kernels::gather<level>(args); });
     return out;
 }
 
 /// The values, in the array's dtype, contiguous, and in memory of their own.
 Array prepared(const char* op, const Array& values, const Dims& shape, const Array& x) {
+    common_device(op, {&x, &values});
     if (kind_of(values.dtype()) > kind_of(x.dtype()))
         fail_type(op, ": values do not fit: ", values.dtype(), " into ", x.dtype(), "; their kind must not be higher");
     const Array full = broadcast_to(values, shape);
@@ -100,7 +100,7 @@ void scattered(const char* op, ScatterOp how, const Array& x, const Offsets& off
                const Array& values) {
     if (how != ScatterOp::assign && x.dtype() == DType::boolean) fail_type(op, ": not defined for booleans; convert first");
     const kernels::ScatterArgs args{how, x.dtype(), x.raw(), outer.axes(), inner.axes(), offsets.count(), offsets.data(), values.raw()};
-    if (values.size() > 0) at_isa([&]<Isa level> { kernels::scatter<level>(args); });
+    if (values.size() > 0) on_device(x.device(), [&]<Isa level> { kernels::scatter<level>(args); });
     x.storage()->bump_version();
 }
 
@@ -230,15 +230,15 @@ std::vector<Array> nonzero(const Array& x) {
     const Array truth = x.dtype() == DType::boolean ? x : astype(x, DType::boolean);
     Dims all_axes;
     for (std::int64_t i = 0; i < x.rank(); ++i) all_axes.push_back(i);
-    const std::int64_t hits = *reduce(ReduceOp::sum, truth, all_axes, false).data<std::int64_t>();
+    const std::int64_t hits = *to_device(reduce(ReduceOp::sum, truth, all_axes, false), {}).data<std::int64_t>();
     std::vector<Array> coordinates;
     std::vector<std::int64_t*> data;
     for (std::int64_t i = 0; i < x.rank(); ++i) {
-        coordinates.emplace_back(Dims{hits}, DType::int64);
+        coordinates.emplace_back(Dims{hits}, DType::int64, x.device());
         data.push_back(coordinates.back().data<std::int64_t>());
     }
     const kernels::NonzeroArgs args{truth.data<bool>(), {x.rank(), truth.shape().data(), truth.strides().data()}, data.data()};
-    if (hits > 0) at_isa([&]<Isa level> { kernels::nonzero<level>(args); });
+    if (hits > 0) on_device(x.device(), [&]<Isa level> { kernels::nonzero<level>(args); });
     return coordinates;
 }
 

@@ -3,7 +3,6 @@
 #include <vector>
 
 #include "csrc/check.h"
-#include "csrc/isa.h"
 #include "csrc/ops.h"
 
 namespace pyengine::ops {
@@ -89,6 +88,7 @@ Array matmul(const Array& a_in, const Array& b_in) {
     check_operands(a_in, b_in);
     const DType dtype = promote("matmul", a_in.dtype(), b_in.dtype());
     check_real("matmul", dtype);
+    const Device device = common_device("matmul", {&a_in, &b_in});
     const Array a_matrix = as_matrix(a_in, true), b_matrix = as_matrix(b_in, false);
     const Dims batch = broadcast_batches(a_matrix, b_matrix);
     const auto a_rank = static_cast<std::size_t>(a_matrix.rank()), b_rank = static_cast<std::size_t>(b_matrix.rank());
@@ -96,7 +96,7 @@ Array matmul(const Array& a_in, const Array& b_in) {
     Dims shape = batch;
     if (a_in.rank() > 1) shape.push_back(a_matrix.shape()[a_rank - 2]);
     if (b_in.rank() > 1) shape.push_back(b_matrix.shape().back());
-    Array out(shape, dtype);
+    Array out(shape, dtype, device);
 
     const Array a = a_matrix.dtype() == dtype ? a_matrix : astype(a_matrix, dtype);
     const Array b = b_matrix.dtype() == dtype ? b_matrix : astype(b_matrix, dtype);
@@ -117,8 +117,8 @@ Array matmul(const Array& a_in, const Array& b_in) {
     const auto a_offsets = batch_offsets(a, iterated), b_offsets = batch_offsets(b, iterated);
     args.a_offsets = a_offsets.data();
     args.b_offsets = b_offsets.data();
-    at_isa([&]<Isa level> {
-        const Workspace workspace(kernels::matmul_workspace<level>(args));
+    on_device(device, [&]<Isa level> {
+        const Workspace workspace(kernels::matmul_workspace<level>(args), device);
         args.workspace = workspace.data();
         kernels::matmul<level>(args);
     });

@@ -3,7 +3,6 @@
 #include <initializer_list>
 
 #include "csrc/check.h"
-#include "csrc/isa.h"
 #include "csrc/ops.h"
 
 namespace pyengine::ops {
@@ -21,6 +20,7 @@ void check_written(const char* op, const char* name, const Array& x) {
 }
 
 void check_like_parameter(const char* op, const char* name, const Array& x, const Array& parameter, DType dtype) {
+    common_device(op, {&parameter, &x});
     if (x.dtype() != dtype)
         fail_type(op, ": dtype of ", name, " does not fit: ", x.dtype(), ", parameter ", parameter.dtype(), "; it must be ", dtype);
     if (!(x.shape() == parameter.shape()))
@@ -64,7 +64,7 @@ void sgd_step(const Array& parameter, const Array& gradient, const std::optional
     check("sgd_step", parameter, gradient, states);
     const Array g = contiguous(gradient);
     const kernels::SgdStepArgs args{step_args(parameter, g, options), memory(momentum_buffer), momentum, dampening, nesterov};
-    at_isa([&]<Isa level> { kernels::sgd_step<level>(args); });
+    on_device(parameter.device(), [&]<Isa level> { kernels::sgd_step<level>(args); });
     mark_changed(parameter, states);
 }
 
@@ -85,7 +85,7 @@ void adam_step(const Array& parameter, const Array& gradient, const Array& first
                                      bias_correction1,
                                      bias_correction2,
                                      decoupled_weight_decay};
-    at_isa([&]<Isa level> { kernels::adam_step<level>(args); });
+    on_device(parameter.device(), [&]<Isa level> { kernels::adam_step<level>(args); });
     mark_changed(parameter, states);
 }
 
@@ -98,7 +98,7 @@ void rmsprop_step(const Array& parameter, const Array& gradient, const Array& sq
     const Array g = contiguous(gradient);
     const kernels::RmspropStepArgs args{
         step_args(parameter, g, options), square->raw(), memory(gradient_average), memory(momentum_buffer), alpha, epsilon, momentum};
-    at_isa([&]<Isa level> { kernels::rmsprop_step<level>(args); });
+    on_device(parameter.device(), [&]<Isa level> { kernels::rmsprop_step<level>(args); });
     mark_changed(parameter, states);
 }
 

@@ -1,7 +1,6 @@
 #include "kernels/pool.h"
 
 #include "csrc/float_checks.h"
-#include "csrc/isa.h"
 #include "csrc/ops.h"
 
 namespace pyengine::ops {
@@ -58,10 +57,10 @@ std::pair<Array, Array> max_pool(const Array& x, const PoolWindows& windows) {
     check_rank("max_pool", x);
     const Array from = contiguous(x);
     kernels::PoolArgs args = make_args("max_pool", from, size_of_plane(x), windows);
-    Array y(out_shape(x, windows), x.dtype()), indices(y.shape(), DType::int64);
+    Array y(out_shape(x, windows), x.dtype(), x.device()), indices(y.shape(), DType::int64, x.device());
     args.to = y.raw();
     args.indices = indices.data<std::int64_t>();
-    at_isa([&]<Isa level> { kernels::max_pool<level>(args); });
+    on_device(from.device(), [&]<Isa level> { kernels::max_pool<level>(args); });
     return {y, indices};
 }
 
@@ -69,9 +68,9 @@ Array avg_pool(const Array& x, const PoolWindows& windows) {
     check_rank("avg_pool", x);
     const Array from = contiguous(x);
     kernels::PoolArgs args = make_args("avg_pool", from, size_of_plane(x), windows);
-    Array y(out_shape(x, windows), x.dtype());
+    Array y(out_shape(x, windows), x.dtype(), x.device());
     args.to = y.raw();
-    at_isa([&]<Isa level> { kernels::avg_pool<level>(args); });
+    on_device(from.device(), [&]<Isa level> { kernels::avg_pool<level>(args); });
     return y;
 }
 
@@ -81,10 +80,10 @@ Array avg_pool_transpose(const Array& y, const Dims& in_size, const PoolWindows&
     kernels::PoolArgs args = make_args("avg_pool_transpose", from, in_size, windows);
     if (!(y.shape() == out_shape(y, windows)))
         fail_value("avg_pool_transpose: shape does not fit the windows: ", y.shape(), "; must be ", out_shape(y, windows));
-    Array x({y.shape()[0], in_size[0], in_size[1], in_size[2]}, y.dtype());
+    Array x({y.shape()[0], in_size[0], in_size[1], in_size[2]}, y.dtype(), y.device());
     args.to = x.raw();
-    at_isa([&]<Isa level> {
-        const Workspace workspace(kernels::pool_transpose_workspace<level>(args));
+    on_device(from.device(), [&]<Isa level> {
+        const Workspace workspace(kernels::pool_transpose_workspace<level>(args), from.device());
         args.workspace = workspace.data();
         kernels::avg_pool_transpose<level>(args);
     });
@@ -105,11 +104,13 @@ kernels::PoolArgs indexed_args(const char* op, const Array& from, const Array& i
         args.out_size[axis] = indices.shape()[axis + 1];
     }
     args.indices = indices.data<std::int64_t>();
+    common_device(op, {&from, &indices});
+    const Array seen = to_device(indices, {});
+    const auto* index = seen.data<std::int64_t>();
     const std::int64_t size = in_size[0] * in_size[1] * in_size[2];
-    for (std::int64_t i = 0; i < indices.size(); ++i)
-        if (args.indices[i] < 0 || args.indices[i] >= size)
-            fail<IndexError>(op, ": index out of range: ", args.indices[i], " in planes of ", size,
-                             " elements; must be at least 0 and less");
+    for (std::int64_t i = 0; i < seen.size(); ++i)
+        if (index[i] < 0 || index[i] >= size)
+            fail<IndexError>(op, ": index out of range: ", index[i], " in planes of ", size, " elements; must be at least 0 and less");
     return args;
 }
 
@@ -119,9 +120,9 @@ Array max_pool_gather(const Array& x, const Array& indices) {
     check_rank("max_pool_gather", x);
     const Array from = contiguous(x), at = contiguous(indices);
     kernels::PoolArgs args = indexed_args("max_pool_gather", from, at, size_of_plane(x));
-    Array y(indices.shape(), x.dtype());
+    Array y(indices.shape(), x.dtype(), x.device());
     args.to = y.raw();
-    at_isa([&]<Isa level> { kernels::max_pool_gather<level>(args); });
+    on_device(from.device(), [&]<Isa level> { kernels::max_pool_gather<level>(args); });
     return y;
 }
 
@@ -130,10 +131,10 @@ Array max_pool_scatter(const Array& y, const Array& indices, const Dims& in_size
     check_same_shape("max_pool_scatter", "y", y, "indices", indices);
     const Array from = contiguous(y), at = contiguous(indices);
     kernels::PoolArgs args = indexed_args("max_pool_scatter", from, at, in_size);
-    Array x({y.shape()[0], in_size[0], in_size[1], in_size[2]}, y.dtype());
+    Array x({y.shape()[0], in_size[0], in_size[1], in_size[2]}, y.dtype(), y.device());
     args.to = x.raw();
-    at_isa([&]<Isa level> {
-        const Workspace workspace(kernels::pool_transpose_workspace<level>(args));
+    on_device(from.device(), [&]<Isa level> {
+        const Workspace workspace(kernels::pool_transpose_workspace<level>(args), from.device());
         args.workspace = workspace.data();
         kernels::max_pool_scatter<level>(args);
     });

@@ -2,7 +2,6 @@
 
 #include "csrc/axis_group.h"
 #include "csrc/check.h"
-#include "csrc/isa.h"
 #include "csrc/ops.h"
 #include "kernels/argreduce.h"
 
@@ -64,12 +63,12 @@ Array argreduce(bool largest, const Array& x, std::int64_t axis, bool keepdims) 
     check_real(op, x.dtype());
     const auto along = static_cast<std::size_t>(normalize_axis(op, axis, x.rank()));
     const Split split(x, axes_reduced(op, x, {axis}), keepdims);
-    const Array out(split.shape, DType::int64);
+    const Array out(split.shape, DType::int64, x.device());
     check_not_empty(op, x, out, split.count);
     const kernels::ArgReduceArgs args{
         largest,          x.dtype(),         x.raw(), out.data<std::int64_t>(), split.kept_axes.axes(), split.kept_axes.out_strides(),
         x.shape()[along], x.strides()[along]};
-    at_isa([&]<Isa level> { kernels::argreduce<level>(args); });
+    on_device(x.device(), [&]<Isa level> { kernels::argreduce<level>(args); });
     return out;
 }
 
@@ -84,12 +83,12 @@ Array reduce(ReduceOp op, const Array& given, const Dims& axes, bool keepdims) {
     const Dims reduced = axes_reduced(name, given, axes);
     const Array x = is_logical(op) && given.dtype() != DType::boolean ? astype(given, DType::boolean) : given;
     const Split split(x, reduced, keepdims);
-    const Array out(split.shape, is_logical(op) || is_extreme(op) ? x.dtype() : sum_type(x.dtype()));
+    const Array out(split.shape, is_logical(op) || is_extreme(op) ? x.dtype() : sum_type(x.dtype()), x.device());
     if (is_extreme(op)) check_not_empty(name, x, out, split.count);
     kernels::ReduceArgs args{
         op, x.dtype(), x.raw(), out.raw(), split.kept_axes.axes(), split.reduced_axes.axes(), split.kept_axes.out_strides(), nullptr};
-    at_isa([&]<Isa level> {
-        const Workspace workspace(kernels::reduce_workspace<level>(args));
+    on_device(x.device(), [&]<Isa level> {
+        const Workspace workspace(kernels::reduce_workspace<level>(args), x.device());
         args.workspace = workspace.data();
         kernels::reduce<level>(args);
     });

@@ -1,7 +1,6 @@
 #include "kernels/scan.h"
 
 #include "csrc/check.h"
-#include "csrc/isa.h"
 #include "csrc/ops.h"
 
 namespace pyengine::ops {
@@ -13,13 +12,13 @@ Array scanned(const char* op, kernels::ScanOp how, const Array& given, std::int6
     const Array x = contiguous(given);
     Dims shape = x.shape();
     shape[along] += include_initial;
-    const Array out(shape, sum_type(x.dtype()));
+    const Array out(shape, sum_type(x.dtype()), x.device());
     kernels::ScanArgs args{how, x.dtype(), 1, x.shape()[along], 1, include_initial, x.raw(), out.raw()};
     for (std::size_t i = 0; i < x.shape().size(); ++i) {
         if (i < along) args.outer *= x.shape()[i];
         if (i > along) args.inner *= x.shape()[i];
     }
-    at_isa([&]<Isa level> { kernels::scan<level>(args); });
+    on_device(x.device(), [&]<Isa level> { kernels::scan<level>(args); });
     return out;
 }
 

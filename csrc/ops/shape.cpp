@@ -125,8 +125,9 @@ Array concat(const std::vector<Array>& arrays, std::int64_t axis) {
                        "; all other sizes must be equal");
         shape[along] += x.shape()[along];
         dtype = promote("concat", dtype, x.dtype());
+        common_device("concat", {&first, &x});
     }
-    const Array out(shape, dtype);
+    const Array out(shape, dtype, first.device());
     Dims starts(shape.size());
     const Dims ones(shape.size(), 1);
     for (const Array& x : arrays) {

@@ -3,7 +3,6 @@
 #include <optional>
 
 #include "csrc/float_checks.h"
-#include "csrc/isa.h"
 #include "csrc/ops.h"
 
 namespace pyengine::ops {
@@ -21,7 +20,8 @@ Dims row_shape(const Array& logits) {
     return shape;
 }
 
-void check_classes(const Array& classes, std::int64_t n, std::int64_t ignore_index) {
+void check_classes(const Array& target, std::int64_t n, std::int64_t ignore_index) {
+    const Array classes = to_device(target, {});
     const std::int64_t* values = classes.data<std::int64_t>();
     for (std::int64_t i = 0; i < classes.size(); ++i)
         if ((values[i] < 0 || values[i] >= n) && values[i] != ignore_index)
@@ -31,6 +31,7 @@ void check_classes(const Array& classes, std::int64_t n, std::int64_t ignore_ind
 
 void check(const Array& logits, const Array& target, const CrossEntropyOptions& options) {
     check_floating(op, "logits", logits);
+    common_device(op, {&logits, &target, options.weight ? &*options.weight : &logits});
     if (logits.rank() == 0) fail_value(op, ": logits have no class axis: shape (); must be (C,), (N, C) or (N, C, d1, ...)");
     if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
         fail_value(op, ": label_smoothing out of range: ", options.label_smoothing, "; must be in [0, 1]");
@@ -87,9 +88,10 @@ struct Operands {
 std::pair<Array, Array> softmax_cross_entropy(const Array& logits, const Array& target, const CrossEntropyOptions& options) {
     check(logits, target, options);
     const Operands operands(logits, target, options);
-    const Array loss(row_shape(logits), accumulation_type(logits.dtype())), logsumexp(loss.shape(), loss.dtype());
+    const Device device = logits.device();
+    const Array loss(row_shape(logits), accumulation_type(logits.dtype()), device), logsumexp(loss.shape(), loss.dtype(), device);
     const kernels::SoftmaxCrossEntropyArgs args{operands.problem, loss.raw(), logsumexp.raw()};
-    at_isa([&]<Isa level> { kernels::softmax_cross_entropy<level>(args); });
+    on_device(logits.device(), [&]<Isa level> { kernels::softmax_cross_entropy<level>(args); });
     return {loss, logsumexp};
 }
 
@@ -97,11 +99,12 @@ Array softmax_cross_entropy_backward(const Array& grad, const Array& logsumexp, 
                                      const CrossEntropyOptions& options) {
     check(logits, target, options);
     check_same_shape(op, "grad", grad, "logsumexp", logsumexp);
+    common_device(op, {&logits, &grad, &logsumexp});
     const Operands operands(logits, target, options);
     const Array g = astype(grad, accumulation_type(logits.dtype())), log_total = astype(logsumexp, g.dtype()),
-                dlogits(logits.shape(), logits.dtype());
+                dlogits(logits.shape(), logits.dtype(), logits.device());
     const kernels::SoftmaxCrossEntropyBackwardArgs args{operands.problem, g.raw(), log_total.raw(), dlogits.raw()};
-    at_isa([&]<Isa level> { kernels::softmax_cross_entropy_backward<level>(args); });
+    on_device(logits.device(), [&]<Isa level> { kernels::softmax_cross_entropy_backward<level>(args); });
     return dlogits;
 }
 

@@ -1,7 +1,6 @@
 #include "kernels/standardize.h"
 
 #include "csrc/float_checks.h"
-#include "csrc/isa.h"
 #include "csrc/ops.h"
 
 namespace pyengine::ops {
@@ -39,11 +38,12 @@ Layout layout_of(const char* op, const Array& x, const Dims& axes) {
 template <typename Call>
 Standardized forward(const char* op, bool centred, const Array& x, const Dims& axes, double eps, Call kernel) {
     const Layout layout = layout_of(op, x, axes);
-    const Array from = contiguous(x), y(x.shape(), x.dtype()), variance(layout.kept, accumulation_type(x.dtype()));
+    const Array from = contiguous(x), y(x.shape(), x.dtype(), x.device()), variance(layout.kept, accumulation_type(x.dtype()), x.device());
     std::optional<Array> mean;
-    if (centred) mean.emplace(layout.kept, variance.dtype());
-    kernel(kernels::StandardizeArgs{x.dtype(), layout.outer, layout.groups, layout.inner, eps, from.raw(), y.raw(),
-                                    mean ? mean->raw() : nullptr, variance.raw()});
+    if (centred) mean.emplace(layout.kept, variance.dtype(), x.device());
+    const kernels::StandardizeArgs args{
+        x.dtype(), layout.outer, layout.groups, layout.inner, eps, from.raw(), y.raw(), mean ? mean->raw() : nullptr, variance.raw()};
+    on_device(x.device(), [&]<Isa level> { kernel.template operator()<level>(args); });
     return {y, mean, variance};
 }
 
@@ -53,32 +53,33 @@ Array backward(const char* op, const Array& dy, const Array& x, const std::optio
     const Layout layout = layout_of(op, x, axes);
     check_same_dtype(op, "dy", dy, "x", x);
     check_same_shape(op, "dy", dy, "x", x);
-    const Array from = contiguous(x), gradient = contiguous(dy), dx(x.shape(), x.dtype());
-    kernel(kernels::StandardizeBackwardArgs{x.dtype(), layout.outer, layout.groups, layout.inner, eps, from.raw(),
-                                            mean ? mean->raw() : nullptr, variance.raw(), gradient.raw(), dx.raw()});
+    const Device device = common_device(op, {&dy, &x, &variance, mean ? &*mean : &variance});
+    const Array from = contiguous(x), gradient = contiguous(dy), dx(x.shape(), x.dtype(), device);
+    const kernels::StandardizeBackwardArgs args{
+        x.dtype(),      layout.outer,   layout.groups, layout.inner, eps, from.raw(), mean ? mean->raw() : nullptr,
+        variance.raw(), gradient.raw(), dx.raw()};
+    on_device(device, [&]<Isa level> { kernel.template operator()<level>(args); });
     return dx;
 }
 
 }  // namespace
 
 Standardized standardize(const Array& x, const Dims& axes, double eps) {
-    return forward("standardize", true, x, axes, eps,
-                   [](const auto& args) { at_isa([&]<Isa level> { kernels::standardize<level>(args); }); });
+    return forward("standardize", true, x, axes, eps, []<Isa level>(const auto& args) { kernels::standardize<level>(args); });
 }
 
 Standardized rms_standardize(const Array& x, const Dims& axes, double eps) {
-    return forward("rms_standardize", false, x, axes, eps,
-                   [](const auto& args) { at_isa([&]<Isa level> { kernels::rms_standardize<level>(args); }); });
+    return forward("rms_standardize", false, x, axes, eps, []<Isa level>(const auto& args) { kernels::rms_standardize<level>(args); });
 }
 
 Array standardize_backward(const Array& dy, const Array& x, const Array& mean, const Array& variance, const Dims& axes, double eps) {
     return backward("standardize_backward", dy, x, mean, variance, axes, eps,
-                    [](const auto& args) { at_isa([&]<Isa level> { kernels::standardize_backward<level>(args); }); });
+                    []<Isa level>(const auto& args) { kernels::standardize_backward<level>(args); });
 }
 
 Array rms_standardize_backward(const Array& dy, const Array& x, const Array& mean_square, const Dims& axes, double eps) {
     return backward("rms_standardize_backward", dy, x, std::nullopt, mean_square, axes, eps,
-                    [](const auto& args) { at_isa([&]<Isa level> { kernels::rms_standardize_backward<level>(args); }); });
+                    []<Isa level>(const auto& args) { kernels::rms_standardize_backward<level>(args); });
 }
 
 }  // namespace pyengine::ops

@@ -1,8 +1,8 @@
 #include "kernels/pool.h"
 
 #include "kernels/accumulator.h"
-#include "kernels/cpu/level.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/level.h"
 #include "kernels/with_type.h"
 
 namespace pyengine::kernels {

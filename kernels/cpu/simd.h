@@ -9,8 +9,8 @@
 #include <immintrin.h>
 #endif
 
-#include "kernels/cpu/level.h"
 #include "kernels/half.h"
+#include "kernels/level.h"
 
 namespace pyengine::kernels {
 namespace {

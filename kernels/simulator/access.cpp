@@ -41,7 +41,8 @@ Place place_of(Thread& self, const std::byte* address) {
         if (!self.block->static_shadow) self.block->static_shadow = std::make_unique<Shadow>(statics.bytes);
         return {self.block->static_shadow.get(), statics.base, statics.bytes, "shared memory"};
     }
-    if (Allocation* allocation = find_allocation(address)) return {&allocation->shadow, allocation->base, allocation->bytes, "global memory"};
+    if (Allocation* allocation = find_allocation(address))
+        return {&allocation->shadow, allocation->base, allocation->bytes, "global memory"};
     return {};
 }
 
@@ -78,10 +79,10 @@ std::string name_of(const Access& access, const Thread& self) {
 
 [[noreturn]] void fail_race(Thread& self, const Access& earlier, bool earlier_wrote, const Place& place, std::size_t offset,
                             AccessKind kind, const void* code) {
-    self.block->cluster->fail(self, "race",
-                              text(verb(kind), " ", place.name, " (byte ", offset, ") at ", source_line(code), ", which ",
-                                   name_of(earlier, self), earlier_wrote ? " wrote" : " read", " at ",
-                                   source_line(code_of(earlier, code)), "; no barrier or fence orders the two"));
+    self.block->cluster->fail(
+        self, "race",
+        text(verb(kind), " ", place.name, " (byte ", offset, ") at ", source_line(code), ", which ", name_of(earlier, self),
+             earlier_wrote ? " wrote" : " read", " at ", source_line(code_of(earlier, code)), "; no barrier or fence orders the two"));
 }
 
 void keep(std::array<Access, Word::kept>& accesses, std::uint8_t& next, const Access& access) {
@@ -126,15 +127,19 @@ Fault enter_access(const Thread& self, Shadow& shadow, Shadow::Page& page, std::
 
 void check_word(Thread& self, const Place& place, WordAccess part, AccessKind kind, const void* code) {
     Cluster& cluster = *self.block->cluster;
-    const Access access{cluster.id(), self.clock, static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(code)),
-                        static_cast<std::uint16_t>(self.cluster_rank), part.bytes, kind >= AccessKind::atomic};
+    const Access access{cluster.id(),
+                        self.clock,
+                        static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(code)),
+                        static_cast<std::uint16_t>(self.cluster_rank),
+                        part.bytes,
+                        kind >= AccessKind::atomic};
     Access earlier;
     const Fault fault =
         enter_access(self, *place.shadow, place.shadow->page(part.offset, cluster.launch.number), part.offset, kind, access, earlier);
     if (fault == Fault::none) return;
     if (fault == Fault::uninitialised)
-        cluster.fail(self, "uninitialised memory", text(verb(kind), " ", place.name, " (byte ", part.offset, ") at ", source_line(code),
-                                                        ", which nothing has written"));
+        cluster.fail(self, "uninitialised memory",
+                     text(verb(kind), " ", place.name, " (byte ", part.offset, ") at ", source_line(code), ", which nothing has written"));
     fail_race(self, earlier, fault == Fault::race_with_write, place, part.offset, kind, code);
 }
 
@@ -163,17 +168,18 @@ void check_access(Thread& self, const void* address, std::size_t bytes, AccessKi
 }
 
 void fail_misaligned(Thread& self, const void* address, std::size_t bytes, const void* code) {
-    self.block->cluster->fail(self, "misaligned access",
-                              text("touches ", bytes, " bytes at ", source_line(code), ", at address ", address, "; must be a multiple of ",
-                                   bytes));
+    self.block->cluster->fail(
+        self, "misaligned access",
+        text("touches ", bytes, " bytes at ", source_line(code), ", at address ", address, "; must be a multiple of ", bytes));
 }
 
 void check_stack(Thread& self, const void* code) {
     constexpr std::size_t reserve = 64 << 10;  // for the simulator's own calls
     const void* here = __builtin_frame_address(0);
     if (!self.fiber->holds(here) || self.fiber->room_below(here) > reserve) return;
-    self.block->cluster->fail(self, "local memory", text("has no room left for local variables, at ", source_line(code),
-                                                         "; use smaller arrays, or less recursion"));
+    self.block->cluster->fail(
+        self, "local memory",
+        text("has no room left for local variables, at ", source_line(code), "; use smaller arrays, or less recursion"));
 }
 
 }  // namespace pyengine::simulator

@@ -15,6 +15,7 @@ namespace pyengine::simulator {
 Dim3 thread_index() { return current_thread()->index; }
 Dim3 block_index() { return current_thread()->block->index; }
 Dim3 block_size() { return current_thread()->block->cluster->launch.shape.block; }
+void* shared_memory() { return current_thread()->block->shared; }
 Dim3 grid_size() { return current_thread()->block->cluster->launch.shape.grid; }
 
 namespace {
@@ -27,8 +28,8 @@ struct Exchanged {
 /// The lane whose value a lane takes, of its group of `width` lanes; its own where there is none.
 int source_lane(Shuffle how, int lane, int argument, int width) {
     const int first = lane / width * width, last = first + width - 1;
-    const int from = how == Shuffle::index ? first + (argument & (width - 1))
-                     : how == Shuffle::up  ? lane - argument
+    const int from = how == Shuffle::index  ? first + (argument & (width - 1))
+                     : how == Shuffle::up   ? lane - argument
                      : how == Shuffle::down ? lane + argument
                                             : lane ^ argument;
     return from < first || from > last ? lane : from;
@@ -51,7 +52,8 @@ std::uint64_t shuffle(Shuffle how, std::uint32_t mask, std::uint64_t value, int 
     });
     missing = own.from < 0;
     if (missing)
-        self.block->cluster->fail(self, "wrong mask", text("takes a value from a lane that takes no part in the shuffle at ", source_line(code)));
+        self.block->cluster->fail(self, "wrong mask",
+                                  text("takes a value from a lane that takes no part in the shuffle at ", source_line(code)));
     return own.taken;
 }
 
@@ -152,6 +154,12 @@ int block_vote(int predicate, int (*fold)(int, int), const void* code) {
 
 }  // namespace
 
-int __syncthreads_count(int predicate) { return block_vote(predicate, [](int a, int b) { return a + b; }, __builtin_return_address(0)); }
-int __syncthreads_and(int predicate) { return block_vote(predicate, [](int a, int b) { return a & b; }, __builtin_return_address(0)); }
-int __syncthreads_or(int predicate) { return block_vote(predicate, [](int a, int b) { return a | b; }, __builtin_return_address(0)); }
+int __syncthreads_count(int predicate) {
+    return block_vote(predicate, [](int a, int b) { return a + b; }, __builtin_return_address(0));
+}
+int __syncthreads_and(int predicate) {
+    return block_vote(predicate, [](int a, int b) { return a & b; }, __builtin_return_address(0));
+}
+int __syncthreads_or(int predicate) {
+    return block_vote(predicate, [](int a, int b) { return a | b; }, __builtin_return_address(0));
+}

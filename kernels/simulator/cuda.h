@@ -32,6 +32,7 @@ Dim3 thread_index();
 Dim3 block_index();
 Dim3 block_size();
 Dim3 grid_size();
+void* shared_memory();  // dynamic, of the block
 
 enum class Shuffle { index, up, down, exclusive_or };
 std::uint64_t shuffle(Shuffle how, std::uint32_t mask, std::uint64_t value, int lane, int width, const void* code);
@@ -58,13 +59,27 @@ inline constexpr int warpSize = 32;
 
 // Vectors ------------------------------------------------------------------------------------------------------------------------------------
 
-struct alignas(8) float2 { float x, y; };
-struct alignas(16) float4 { float x, y, z, w; };
-struct alignas(16) double2 { double x, y; };
-struct alignas(8) int2 { int x, y; };
-struct alignas(16) int4 { int x, y, z, w; };
-struct alignas(8) uint2 { unsigned x, y; };
-struct alignas(16) uint4 { unsigned x, y, z, w; };
+struct alignas(8) float2 {
+    float x, y;
+};
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
+struct alignas(16) double2 {
+    double x, y;
+};
+struct alignas(8) int2 {
+    int x, y;
+};
+struct alignas(16) int4 {
+    int x, y, z, w;
+};
+struct alignas(8) uint2 {
+    unsigned x, y;
+};
+struct alignas(16) uint4 {
+    unsigned x, y, z, w;
+};
 inline float2 make_float2(float x, float y) { return {x, y}; }
 inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 inline double2 make_double2(double x, double y) { return {x, y}; }
@@ -120,11 +135,13 @@ __attribute__((noinline)) T __shfl_xor_sync(unsigned mask, T value, int lanes, i
 
 template <typename T>
 __attribute__((noinline)) T atomicAdd(T* address, std::type_identity_t<T> value) {
-    return ::pyengine::simulator::change_atomically(address, [=](T old) { return static_cast<T>(old + value); }, __builtin_return_address(0));
+    return ::pyengine::simulator::change_atomically(
+        address, [=](T old) { return static_cast<T>(old + value); }, __builtin_return_address(0));
 }
 template <typename T>
 __attribute__((noinline)) T atomicSub(T* address, std::type_identity_t<T> value) {
-    return ::pyengine::simulator::change_atomically(address, [=](T old) { return static_cast<T>(old - value); }, __builtin_return_address(0));
+    return ::pyengine::simulator::change_atomically(
+        address, [=](T old) { return static_cast<T>(old - value); }, __builtin_return_address(0));
 }
 template <typename T>
 __attribute__((noinline)) T atomicMin(T* address, std::type_identity_t<T> value) {
@@ -140,8 +157,8 @@ __attribute__((noinline)) T atomicExch(T* address, std::type_identity_t<T> value
 }
 template <typename T>
 __attribute__((noinline)) T atomicCAS(T* address, std::type_identity_t<T> expected, std::type_identity_t<T> value) {
-    return ::pyengine::simulator::change_atomically(address, [=](T old) { return old == expected ? value : old; },
-                                                    __builtin_return_address(0));
+    return ::pyengine::simulator::change_atomically(
+        address, [=](T old) { return old == expected ? value : old; }, __builtin_return_address(0));
 }
 template <typename T>
 __attribute__((noinline)) T atomicAnd(T* address, std::type_identity_t<T> value) {

@@ -41,7 +41,8 @@ void check(const LaunchShape& s) {
                                   to_text(s.cluster), ", ", s.shared_bytes, " bytes of shared memory"));
     };
     if (s.grid.count() == 0 || s.block.count() == 0 || s.cluster.count() == 0) refuse("a size is 0");
-    if (s.block.count() > most_threads || s.block.z > 64) refuse("a block has more than ", most_threads, " threads, or more than 64 along z");
+    if (s.block.count() > most_threads || s.block.z > 64)
+        refuse("a block has more than ", most_threads, " threads, or more than 64 along z");
     if (s.grid.x > 2147483647u || s.grid.y > 65535 || s.grid.z > 65535) refuse("the grid is larger than (2147483647, 65535, 65535)");
     if (s.shared_bytes > most_shared_bytes) refuse("a block has more than ", most_shared_bytes, " bytes of shared memory");
     if (s.cluster.count() > most_blocks_in_cluster) refuse("a cluster has more than ", most_blocks_in_cluster, " blocks");
@@ -196,8 +197,7 @@ void Cluster::report_deadlock() {
 
 // A launch -----------------------------------------------------------------------------------------------------------------------------------
 
-Launch::Launch(const void* kernel, const LaunchShape& shape, Body body)
-    : kernel(kernel), shape(shape), body(body), number(next_launch()) {}
+Launch::Launch(const void* kernel, const LaunchShape& shape, Body body) : kernel(kernel), shape(shape), body(body), number(next_launch()) {}
 
 void Launch::exchange(Thread& self, const void* address) {
     const std::uint32_t cluster = self.block->cluster->id();

@@ -41,7 +41,7 @@ struct Thread {
 
     std::string waiting_for;  // said if it never ends
     const void* waiting_at = nullptr;
-    unsigned spins = 0;    // turns in a row that it gave up
+    unsigned spins = 0;  // turns in a row that it gave up
     unsigned looks = 0;  // at memory that others may change
 
     unsigned lane() const { return rank % 32; }
@@ -77,7 +77,7 @@ struct Block {
     std::unique_ptr<Shadow> shared_shadow, static_shadow;
     std::map<std::size_t, std::uint32_t> static_words;  // while another block runs: the contents of its static shared memory
     Meeting barriers[16];
-    std::vector<int> votes;  // in the barrier that counts
+    std::vector<int> votes;                                // in the barrier that counts
     std::map<const void*, std::shared_ptr<void>> objects;  // barriers and pending copies that live in shared memory, by their address
 };
 

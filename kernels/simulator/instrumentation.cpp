@@ -18,12 +18,12 @@ void enter(const void* address, std::size_t bytes, AccessKind kind, const void* 
 
 }  // namespace
 
-#define ACCESS(bytes)                                                                                                                      \
-    void __tsan_read##bytes(void* a) { enter(a, bytes, AccessKind::read, __builtin_return_address(0), true); }                            \
-    void __tsan_write##bytes(void* a) { enter(a, bytes, AccessKind::write, __builtin_return_address(0), true); }                          \
-    void __tsan_unaligned_read##bytes(void* a) { enter(a, bytes, AccessKind::read, __builtin_return_address(0), false); }                 \
-    void __tsan_unaligned_write##bytes(void* a) { enter(a, bytes, AccessKind::write, __builtin_return_address(0), false); }               \
-    void __tsan_volatile_read##bytes(void* a) { pyengine::simulator::check_atomic(a, bytes, __builtin_return_address(0)); }               \
+#define ACCESS(bytes)                                                                                                       \
+    void __tsan_read##bytes(void* a) { enter(a, bytes, AccessKind::read, __builtin_return_address(0), true); }              \
+    void __tsan_write##bytes(void* a) { enter(a, bytes, AccessKind::write, __builtin_return_address(0), true); }            \
+    void __tsan_unaligned_read##bytes(void* a) { enter(a, bytes, AccessKind::read, __builtin_return_address(0), false); }   \
+    void __tsan_unaligned_write##bytes(void* a) { enter(a, bytes, AccessKind::write, __builtin_return_address(0), false); } \
+    void __tsan_volatile_read##bytes(void* a) { pyengine::simulator::check_atomic(a, bytes, __builtin_return_address(0)); } \
     void __tsan_volatile_write##bytes(void* a) { pyengine::simulator::check_volatile_write(a, bytes, __builtin_return_address(0)); }
 
 extern "C" {

@@ -76,11 +76,13 @@ namespace {
 void check_named_barrier(const Meeting& barrier, Thread& self, unsigned number, unsigned count, const void* code) {
     Cluster& cluster = *self.block->cluster;
     if (number == 0 || number > 15 || count == 0 || count % 32 != 0)
-        cluster.fail(self, "wrong barrier", text("barrier ", number, " for ", count, " threads, at ", source_line(code),
-                                                 "; numbers are 1 to 15, counts multiples of 32"));
+        cluster.fail(
+            self, "wrong barrier",
+            text("barrier ", number, " for ", count, " threads, at ", source_line(code), "; numbers are 1 to 15, counts multiples of 32"));
     if (!barrier.arrived.empty() && barrier.expected != count)
-        cluster.fail(self, "wrong barrier", text("barrier ", number, " for ", count, " threads at ", source_line(code), ", for ",
-                                                 barrier.expected, " at ", source_line(barrier.code), "; the counts must be equal"));
+        cluster.fail(self, "wrong barrier",
+                     text("barrier ", number, " for ", count, " threads at ", source_line(code), ", for ", barrier.expected, " at ",
+                          source_line(barrier.code), "; the counts must be equal"));
 }
 
 /// True if that completed the barrier.
@@ -172,8 +174,7 @@ void leave_meetings(Thread& thread) {
     Cluster& cluster = *block.cluster;
     Meeting& barrier = block.barriers[0];
     if (!barrier.arrived.empty() && barrier.arrived.size() == block.alive) complete(barrier, nullptr, cluster);
-    if (!cluster.barrier.arrived.empty() && cluster.barrier.arrived.size() == cluster.alive())
-        complete(cluster.barrier, nullptr, cluster);
+    if (!cluster.barrier.arrived.empty() && cluster.barrier.arrived.size() == cluster.alive()) complete(cluster.barrier, nullptr, cluster);
     for (std::size_t i = thread.warp->meetings.size(); i-- > 0;) {
         Meeting& meeting = thread.warp->meetings[i];
         if (meeting.arrived.size() == lanes_alive(*thread.warp, meeting.mask)) complete_meeting(*thread.warp, meeting, nullptr, cluster);

@@ -21,7 +21,7 @@ from pyengine.cli.checkpoint import NotOurs, config_of, data_dir_of
 from pyengine.cli.display import Display
 from pyengine.cli.tasks import TASKS, data_folder
 from pyengine.cli.trainer import OPTIMIZERS, Config, Trainer, usual_rate
-from pyengine.creation import check_device
+from pyengine.device import as_device
 from pyengine.extras import require
 from pyengine.files import atomic_write, open_regular
 from pyengine.models import MODELS
@@ -194,8 +194,7 @@ def _resumed(given: dict[str, Any]) -> Run:
 
 
 def _trainer(config: Config, given: dict[str, Any]) -> Trainer:
-    device = given.get("device", "cpu")
-    check_device("train", device)
+    device = as_device("train", given.get("device", "cpu"))
     folder = data_folder(config.data, given.get("data_dir"))
     load = TASKS[config.data].load
     train_set, test_set = (load(folder, part, given.get("download", False)) for part in (True, False))

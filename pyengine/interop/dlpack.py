@@ -33,10 +33,10 @@ def to_dlpack(x: Tensor, stream: Any, max_version: tuple[int, int] | None, dl_de
 
 def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = None) -> Tensor:
     """A Tensor over the memory of any object that exports DLPack; ``copy=True`` copies, ``copy=False`` never does."""
-    _tensor.creation.check_device("from_dlpack", device)
     if not hasattr(x, "__dlpack__"):
         raise TypeError(f"from_dlpack: no __dlpack__: {type(x).__name__}; must export DLPack")
-    return _tensor.Tensor(_engine.from_dlpack(_capsule(x, copy)))
+    result = _tensor.Tensor(_engine.from_dlpack(_capsule(x, copy)))
+    return result if device is None else _tensor.ops.to(result, device)
 
 
 def _capsule(x: Any, copy: bool | None) -> Any:

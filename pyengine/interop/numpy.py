@@ -83,8 +83,8 @@ def _from_scalar(value: complex, dtype: DType | None) -> Tensor:
     if isinstance(value, complex):
         if dtype.kind != "c":
             raise TypeError(f"asarray: complex to real: {value} to {dtype}; take the real part, the imaginary part or the magnitude")
-        return _tensor.Tensor(_engine.scalar(value, dtype))
-    return _tensor.Tensor(_engine.scalar(int(value) if dtype.kind in "iu" else value, dtype))
+        return _tensor.Tensor(_engine.scalar(value, dtype, "cpu"))
+    return _tensor.Tensor(_engine.scalar(int(value) if dtype.kind in "iu" else value, dtype, "cpu"))
 
 
 def _has_memory(obj: Any) -> bool:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from pyengine import anomaly
 from pyengine.autograd import no_grad
-from pyengine.creation import check_device, destination, zeros_like
+from pyengine.creation import destination, zeros_like
+from pyengine.device import as_device
 from pyengine.dtypes import as_dtype, is_floating
 from pyengine.nn.parameter import Parameter
 from pyengine.tensor import Tensor, as_tensor
@@ -196,12 +197,12 @@ class Module:
         dtype, device = destination(args, dtype, device)
         if dtype is not None and not is_floating(as_dtype(dtype)):
             raise TypeError(f"to: not a floating dtype: {as_dtype(dtype)}; the parameters of a module are floating")
-        check_device("to", device)
+        where = None if device is None else as_device("to", device)
         for _, value in self._named_tensors("", True, Module._own_tensors):
             wanted = dtype if is_floating(value.dtype) else None
-            value._array = value.detach().to(dtype=wanted, device=device)._array
+            value._array = value.detach().to(dtype=wanted, device=where)._array
             if value.grad is not None:
-                value.grad = value.grad.to(dtype=wanted, device=device)
+                value.grad = value.grad.to(dtype=wanted, device=where)
         return self
 
     # How it runs ------------------------------------------------------------------------------------------------------------------------

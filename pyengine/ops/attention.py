@@ -193,7 +193,7 @@ def _dropout(options: _Options, q: Tensor, k: Tensor, first: int) -> Tensor | fl
     heads = []
     for head in range(math.prod(q.shape[:3])):
         position = options.offset + (head * options.queries + first) * keys
-        heads.append(Tensor(_engine.random_bernoulli((queries, keys), q.dtype, options.seed, position % 2**64, keep, 1.0 / keep)))
+        heads.append(Tensor(_engine.random_bernoulli((queries, keys), q.dtype, options.seed, position % 2**64, keep, 1.0 / keep, q.device)))
     return ops.reshape(ops.stack(heads), (*q.shape[:4], keys))
 
 

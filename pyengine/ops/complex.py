@@ -30,7 +30,7 @@ def from_parts(real_part: Any, imag_part: Any) -> Tensor:
     """``real_part + i imag_part``, complex64 for float32 and complex128 for float64. Gradients: the parts of g."""
     a, b = coerce(real_part, imag_part)
     dtype = dtypes.complex128 if dtypes.promote(a.dtype, b.dtype) is dtypes.float64 else dtypes.complex64
-    array = _engine.empty(ops.broadcast_shapes(a.shape, b.shape), dtype)
+    array = _engine.empty(ops.broadcast_shapes(a.shape, b.shape), dtype, a.device)
     _engine.assign(_engine.real_part(array), a._array)
     _engine.assign(_engine.imag_part(array), b._array)
     return record("from_parts", array, (a, b), (real, imag))

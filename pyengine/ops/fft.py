@@ -232,13 +232,12 @@ def rfftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: str | None
 
 
 def _frequencies(op: str, n: int, k: Sequence[int], d: float, dtype: Any, device: str | None) -> Tensor:
-    creation.check_device(op, device)
     target = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     if not dtypes.is_floating(target):
         raise TypeError(f"{op}: not a floating dtype: {target}; frequencies are fractions")
     if n < 1 or d == 0 or math.isnan(d):
         raise ValueError(f"{op}: no frequencies: n {n}, d {d}; n must be at least 1, d not 0")
-    return creation.asarray(np.array(k, np.float64) / (n * d), dtype=target)
+    return creation.asarray(np.array(k, np.float64) / (n * d), dtype=target, device=device)
 
 
 def fftshift(x: Any, /, *, axes: Axis | Sequence[int] = None) -> Tensor:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pyengine import _engine, creation, dtypes, ops
+from pyengine.device import as_device
 from pyengine.tensor import Tensor, as_tensor
 
 __all__ = [
@@ -110,68 +111,104 @@ def _unpacked(shape: tuple[Any, ...]) -> tuple[int, ...]:
 
 
 def _draw(
-    kernel: Callable[..., _engine.Array], shape: tuple[int, ...], dtype: Any, generator: Generator | None, *parameters: Any
+    kernel: Callable[..., _engine.Array],
+    shape: tuple[int, ...],
+    dtype: Any,
+    generator: Generator | None,
+    *parameters: Any,
+    device: str | None = None,
 ) -> _engine.Array:
     if any(size < 0 for size in shape):
         raise ValueError(f"random: negative size: {shape}; every size must be at least 0")
+    where = as_device("random", device)
     seed, offset = (generator or default_generator).advance(math.prod(shape))
-    return kernel(shape, dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype), seed, offset, *parameters)
+    return kernel(shape, dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype), seed, offset, *parameters, where)
 
 
-def rand(*shape: Any, dtype: Any = None, generator: Generator | None = None, requires_grad: bool = False) -> Tensor:
+def rand(
+    *shape: Any, dtype: Any = None, device: str | None = None, generator: Generator | None = None, requires_grad: bool = False
+) -> Tensor:
     """Uniform numbers in [0, 1): multiples of 2^-24 in float32 (2^-53 in float64, 2^-11 in float16, 2^-8 in bfloat16)."""
-    x = Tensor(_draw(_engine.random_uniform, _unpacked(shape), dtype, generator))
+    x = Tensor(_draw(_engine.random_uniform, _unpacked(shape), dtype, generator, device=device))
     x.requires_grad = requires_grad
     return x
 
 
-def randn(*shape: Any, dtype: Any = None, generator: Generator | None = None, requires_grad: bool = False) -> Tensor:
+def randn(
+    *shape: Any, dtype: Any = None, device: str | None = None, generator: Generator | None = None, requires_grad: bool = False
+) -> Tensor:
     """Normal numbers of mean 0 and variance 1 (Box and Muller 1958), up to 6.8 in magnitude in float32, 8.7 in float64.
 
     float16 and bfloat16 are those of float32, rounded.
     """
-    x = Tensor(_draw(_engine.random_normal, _unpacked(shape), dtype, generator))
+    x = Tensor(_draw(_engine.random_normal, _unpacked(shape), dtype, generator, device=device))
     x.requires_grad = requires_grad
     return x
 
 
-def uniform(shape: Shape, low: float = 0.0, high: float = 1.0, *, dtype: Any = None, generator: Generator | None = None) -> Tensor:
+def uniform(
+    shape: Shape,
+    low: float = 0.0,
+    high: float = 1.0,
+    *,
+    dtype: Any = None,
+    device: str | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
     """``low + (high - low) u`` with u as from :func:`rand`; rounding may give ``high`` itself. ValueError unless low <= high."""
     if not low <= high:
         raise ValueError(f"uniform: bounds out of order: low {low}, high {high}; low must not lie above high")
-    return ops.add(ops.multiply(rand(_sizes(shape), dtype=dtype, generator=generator), high - low), low)
+    return ops.add(ops.multiply(rand(_sizes(shape), dtype=dtype, device=device, generator=generator), high - low), low)
 
 
-def normal(shape: Shape, mean: float = 0.0, std: float = 1.0, *, dtype: Any = None, generator: Generator | None = None) -> Tensor:
+def normal(
+    shape: Shape,
+    mean: float = 0.0,
+    std: float = 1.0,
+    *,
+    dtype: Any = None,
+    device: str | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
     """``mean + std z`` with z as from :func:`randn`. ValueError if ``std`` is negative."""
     if not std >= 0:
         raise ValueError(f"normal: negative standard deviation: {std}; must be at least 0")
-    return ops.add(ops.multiply(randn(_sizes(shape), dtype=dtype, generator=generator), std), mean)
+    return ops.add(ops.multiply(randn(_sizes(shape), dtype=dtype, device=device, generator=generator), std), mean)
 
 
-def randint(low: int, high: int, shape: Shape = (), *, dtype: Any = dtypes.int64, generator: Generator | None = None) -> Tensor:
+def randint(
+    low: int,
+    high: int,
+    shape: Shape = (),
+    *,
+    dtype: Any = dtypes.int64,
+    device: str | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
     """Integers in [low, high), all equally likely (to within 2^-64). ValueError if there are none, or ``dtype`` does not hold them."""
     info, low, high = dtypes.iinfo(dtype), operator.index(low), operator.index(high)
     if not low < high:
         raise ValueError(f"randint: no integers: low {low}, high {high}; low must lie below high")
     if low < info.min or high - 1 > info.max:
         raise ValueError(f"randint: out of range: [{low}, {high}) in {info.dtype}; must lie in [{info.min}, {info.max + 1})")
-    return Tensor(_draw(_engine.random_integers, _sizes(shape), dtype, generator, low % 2**64, (high - low) % 2**64))
+    return Tensor(_draw(_engine.random_integers, _sizes(shape), dtype, generator, low % 2**64, (high - low) % 2**64, device=device))
 
 
-def bernoulli(p: Any, shape: Shape | None = None, *, dtype: Any = None, generator: Generator | None = None) -> Tensor:
+def bernoulli(
+    p: Any, shape: Shape | None = None, *, dtype: Any = None, device: str | None = None, generator: Generator | None = None
+) -> Tensor:
     """1 with probability ``p``, else 0. One number p with a shape (the default dtype unless given), or a tensor of them, which has both.
 
     p counts in steps of 2^-32 (of its uniform numbers' steps, where it is a tensor). ValueError unless p lies in [0, 1].
     """
     if isinstance(p, int | float):
         p = _probability("bernoulli", p)
-        return Tensor(_draw(_engine.random_bernoulli, _sizes(() if shape is None else shape), dtype, generator, p, 1.0))
+        return Tensor(_draw(_engine.random_bernoulli, _sizes(() if shape is None else shape), dtype, generator, p, 1.0, device=device))
     p = as_tensor(p)
     if not bool(ops.all(ops.logical_and(ops.greater_equal(p, 0.0), ops.less_equal(p, 1.0)))):
         raise ValueError("bernoulli: not probabilities: some p lies outside [0, 1]; all must lie inside")
     full = p.shape if shape is None else _sizes(shape)
-    u = rand(full, dtype=p.dtype, generator=generator)
+    u = rand(full, dtype=p.dtype, device=p.device, generator=generator)
     return ops.astype(ops.less(u, ops.broadcast_to(p.detach(), full)), dtype or p.dtype, copy=False)
 
 
@@ -181,9 +218,9 @@ def _probability(op: str, p: float) -> float:
     return float(p)
 
 
-def randperm(n: int, *, dtype: Any = dtypes.int64, generator: Generator | None = None) -> Tensor:
+def randperm(n: int, *, dtype: Any = dtypes.int64, device: str | None = None, generator: Generator | None = None) -> Tensor:
     """The integers from 0 to n - 1 in random order, all orders equally likely (to within n^2 2^-65, the chance of equal sort keys)."""
-    keys = _draw(_engine.random_integers, _sizes(n), dtypes.uint64, generator, 0, 0)
+    keys = _draw(_engine.random_integers, _sizes(n), dtypes.uint64, generator, 0, 0, device=device)
     return ops.astype(ops.argsort(Tensor(keys)), dtype, copy=False)
 
 
@@ -201,5 +238,5 @@ def dropout(x: Any, p: float = 0.5, training: bool = True, *, generator: Generat
         return tensor
     if p == 1:
         return ops.multiply(tensor, creation.zeros_like(tensor))
-    mask = Tensor(_draw(_engine.random_bernoulli, tensor.shape, tensor.dtype, generator, 1 - p, 1 / (1 - p)))
+    mask = Tensor(_draw(_engine.random_bernoulli, tensor.shape, tensor.dtype, generator, 1 - p, 1 / (1 - p), device=tensor.device))
     return ops.multiply(tensor, mask)

@@ -11,6 +11,7 @@ from typing import Any
 
 from pyengine import _engine, creation, dtypes, ops
 from pyengine.autograd import record
+from pyengine.device import as_device
 from pyengine.fast import fast
 from pyengine.tensor import Axis, Tensor, as_tensor, integers
 
@@ -350,7 +351,7 @@ def _pad_vjp(widths: list[tuple[int, int]], g: Tensor) -> Tensor:
 
 
 def _copied(array: _engine.Array) -> _engine.Array:
-    result = _engine.empty(array.shape, array.dtype)
+    result = _engine.empty(array.shape, array.dtype, array.device)
     _engine.assign(result, array)
     return result
 
@@ -366,7 +367,8 @@ def copy(x: Any, /) -> Tensor:
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: str | None = None) -> Tensor:
     """x converted, in memory of its own; with ``copy=False`` x itself if it has the dtype already. Gradient: converted back."""
     x = as_tensor(x)
-    creation.check_device("astype", device)
+    if device is not None:
+        x = to(x, device)
     target = dtypes.as_dtype(dtype)
     if target is x.dtype:
         return ops.copy(x) if copy else x
@@ -379,9 +381,16 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: str | None = Non
 def to(x: Any, /, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Tensor:
     """``to(x, dtype)``, ``to(x, device)``, ``to(x, device, dtype)``, in any order."""
     dtype, device = creation.destination(args, dtype, device)
-    creation.check_device("to", device)
     x = as_tensor(x)
+    if device is not None and (where := as_device("to", device)) != x.device:
+        x, copy = _moved(x, where), False
     return astype(x, x.dtype if dtype is None else dtype, copy=copy)
+
+
+def _moved(x: Tensor, device: str) -> Tensor:
+    """A copy on another device. Gradient: moved back."""
+    home = x.device
+    return record("to", _engine.to_device(x._array, device), (x,), (lambda g: to(g, home),))
 
 
 def tril(x: Any, /, *, k: int = 0) -> Tensor:
@@ -397,7 +406,7 @@ def triu(x: Any, /, *, k: int = 0) -> Tensor:
 def _triangle(op: str, x: Tensor, k: int, lower: bool) -> Tensor:
     if x.ndim < 2:
         raise ValueError(f"{op}: rank too low: shape {x.shape}; at least 2 axes are needed")
-    rows, columns = creation.arange(x.shape[-2]), creation.arange(x.shape[-1])
+    rows, columns = creation.arange(x.shape[-2], device=x.device), creation.arange(x.shape[-1], device=x.device)
     distance = ops.subtract(expand_dims(columns, 0), expand_dims(rows, 1))
     keep = ops.less_equal(distance, k) if lower else ops.greater_equal(distance, k)
-    return ops.where(keep, x, creation.zeros((), x.dtype))
+    return ops.where(keep, x, creation.zeros((), x.dtype, device=x.device))
