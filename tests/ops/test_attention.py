@@ -178,7 +178,7 @@ def test_zero_sizes() -> None:
 def drawn_factors(shape: tuple[int, ...], dtype: Any, rate: float) -> Float64s:
     """What dropout will multiply the weights by, from the default generator's state."""
     seed, offset = pe.default_generator.get_state()
-    return numpy_of(pe.Tensor(_engine.random_bernoulli(shape, dtype, seed, offset, 1 - rate, 1 / (1 - rate))))
+    return numpy_of(pe.Tensor(_engine.random_bernoulli(shape, dtype, seed, offset, 1 - rate, 1 / (1 - rate), pe.get_default_device())))
 
 
 @pytest.mark.parametrize("offset", [0, 3])

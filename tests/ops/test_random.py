@@ -76,9 +76,13 @@ def test_uniform_is_made_of_the_high_bits(seed: int, offset: int, n: int) -> Non
     for _ in each_level():
         for dtype, digits in (("float16", 11), ("bfloat16", 8), ("float32", 24)):
             expected = (words32(n, seed, offset) >> np.uint64(32 - digits)) / 2.0**digits
-            np.testing.assert_array_equal(numpy_of(pe.Tensor(_engine.random_uniform((n,), getattr(pe, dtype), seed, offset))), expected)
+            np.testing.assert_array_equal(
+                numpy_of(pe.Tensor(_engine.random_uniform((n,), getattr(pe, dtype), seed, offset, pe.get_default_device()))), expected
+            )
         expected = (words64(n, seed, offset) >> np.uint64(11)) / 2.0**53
-        np.testing.assert_array_equal(numpy_of(pe.Tensor(_engine.random_uniform((n,), pe.float64, seed, offset))), expected)
+        np.testing.assert_array_equal(
+            numpy_of(pe.Tensor(_engine.random_uniform((n,), pe.float64, seed, offset, pe.get_default_device()))), expected
+        )
 
 
 @pytest.mark.parametrize(("seed", "offset", "n"), DRAWS)
@@ -101,7 +105,7 @@ def test_normal_is_box_muller(seed: int, offset: int, n: int) -> None:
         unit = tolerance.computed_in(dtype).unit_roundoff
         bound = tolerance.roundings(scale, expected, 12, dtype) + 2 * np.minimum(2 * unit / np.maximum(scale, 1e-300), np.sqrt(2 * unit))
         for _ in each_level():
-            got = numpy_of(pe.Tensor(_engine.random_normal((n,), getattr(pe, dtype), seed, offset)))
+            got = numpy_of(pe.Tensor(_engine.random_normal((n,), getattr(pe, dtype), seed, offset, pe.get_default_device())))
             tolerance.assert_within(got, expected, bound, dtype)
 
 
@@ -133,9 +137,11 @@ def test_same_bits_at_every_level_and_for_any_number_of_threads(draw: Any, dtype
 def test_an_element_depends_on_its_position_alone(dtype: str) -> None:
     for _ in each_level():
         for kernel in (_engine.random_uniform, _engine.random_normal):
-            whole = numpy_of(pe.Tensor(kernel((500,), getattr(pe, dtype), 3, 0)))
+            whole = numpy_of(pe.Tensor(kernel((500,), getattr(pe, dtype), 3, 0, pe.get_default_device())))
             for start, n in ((0, 1), (1, 1), (63, 2), (64, 64), (130, 300)):
-                np.testing.assert_array_equal(numpy_of(pe.Tensor(kernel((n,), getattr(pe, dtype), 3, start))), whole[start : start + n])
+                np.testing.assert_array_equal(
+                    numpy_of(pe.Tensor(kernel((n,), getattr(pe, dtype), 3, start, pe.get_default_device()))), whole[start : start + n]
+                )
 
 
 # Statistics -------------------------------------------------------------------------------------------------------------------------------

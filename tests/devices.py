@@ -1,0 +1,34 @@
+"""The tests of ops on another device: ``PYENGINE_TEST_DEVICE=simulator python -m pytest tests/ops`` runs them unchanged.
+
+Tensors are then made there, and what tests ask of NumPy they are given through a copy on the CPU.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pyengine as pe
+from pyengine.interop import numpy as interop_numpy
+
+DEVICE = os.environ.get("PYENGINE_TEST_DEVICE", "cpu")
+
+
+@contextmanager
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Makes DEVICE the default, and lets tensors out to NumPy through a copy."""
+    to_numpy = interop_numpy.to_numpy
+
+    def copied(x: pe.Tensor) -> np.ndarray[Any, Any]:
+        return to_numpy(x if x.device == "cpu" else x.to("cpu"))
+
+    for module in (interop_numpy, pe.interop):
+        monkeypatch.setattr(module, "to_numpy", copied)
+    pe.set_default_device(DEVICE)
+    yield
+    pe.set_default_device("cpu")
