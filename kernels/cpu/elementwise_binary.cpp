@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "kernels/cpu/simd_inverse_trigonometric.h"
+#include "kernels/cpu/simd_power.h"
 #include "kernels/cpu/types.h"
 
 namespace pyengine::kernels {
@@ -140,6 +141,13 @@ struct Atan2 {
     }
 };
 
+struct Power {
+    template <typename T>
+    static Vec<T> apply(Vec<T> x, Vec<T> y) {
+        return vpow<T>(x, y);
+    }
+};
+
 /// On the bits: with the sign set apart, neighbours are consecutive integers.
 template <typename Bits, Bits infinity>
 struct Nextafter {
@@ -264,6 +272,11 @@ Run comparison(ElementType type) {
     return for_all(type, []<typename T>() -> Run { return run_binary<Op, T, std::uint8_t>; });
 }
 
+Run pow_run(ElementType type) {
+    const Run run = has_fma ? vectors<Power>(type) : nullptr;
+    return run ? run : numbers<Pow>(type);
+}
+
 Run nextafter_run(ElementType type) {
     switch (type) {
         case ElementType::float16: return run_binary<Nextafter<std::uint16_t, 0x7c00>, std::uint16_t, std::uint16_t>;
@@ -281,7 +294,7 @@ Run find(BinaryOp op, ElementType type) {
         case BinaryOp::multiply: return boolean ? bits<And>(type) : wrapping_numbers<Multiply>(type);
         case BinaryOp::floor_divide: return numbers<FloorDivide>(type);
         case BinaryOp::remainder: return numbers<Remainder>(type);
-        case BinaryOp::pow: return numbers<Pow>(type);
+        case BinaryOp::pow: return pow_run(type);
         case BinaryOp::maximum: return all<Maximum>(type);
         case BinaryOp::minimum: return all<Minimum>(type);
         case BinaryOp::divide: return floats<Divide>(type);

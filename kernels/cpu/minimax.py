@@ -112,6 +112,7 @@ def main() -> None:
             ("quarter_pi", mpmath.pi / 4, 2),
             ("log2_e", 1 / mpmath.log(2), 2),
             ("log10_e", 1 / mpmath.log(10), 2),
+            ("two_log2_e", 2 / mpmath.log(2), 2),
             ("third", mpf(1) / 3, 2),
             ("ln_2", mpmath.log(2), 2),
         ):

@@ -78,6 +78,21 @@ inline DoubleWord<T> select(IntVec<T> first, DoubleWord<T> a, DoubleWord<T> b) {
     return {first ? a.high : b.high, first ? a.low : b.low};
 }
 
+/// Whether a comparison holds in any lane.
+template <typename T>
+inline bool any(IntVec<T> lanes_true) {
+#if defined(__AVX512DQ__)
+    if constexpr (sizeof(T) == 4) return _mm512_movepi32_mask((__m512i)lanes_true) != 0;
+    if constexpr (sizeof(T) == 8) return _mm512_movepi64_mask((__m512i)lanes_true) != 0;
+#elif defined(__AVX2__)
+    return _mm256_movemask_epi8((__m256i)lanes_true) != 0;
+#endif
+    std::uint64_t words[vector_bytes / 8], all = 0;
+    std::memcpy(words, &lanes_true, sizeof words);
+    for (const std::uint64_t word : words) all |= word;
+    return all != 0;
+}
+
 template <typename T>
 inline DoubleWord<T> broadcast(const T (&words)[2]) {
     return {broadcast(words[0]), broadcast(words[1])};

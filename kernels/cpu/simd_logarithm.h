@@ -24,7 +24,7 @@ inline Vec<T> atanh_tail(Vec<T> t) {
 /// exponent log(2) + 2 atanh(t / 2).
 template <typename T>
 inline Vec<T> logarithm(Vec<T> exponent, DoubleWord<T> t) {
-    const DoubleWord<T> result = sum<T>(exponent * Real<T>::ln2_high, t.high);
+    const DoubleWord<T> result = fast_sum<T>(exponent * Real<T>::ln2_high, t.high);  // 0 or the greater
     return result.high + (result.low + (atanh_tail<T>(t.high) + (t.low + exponent * Real<T>::ln2_low)));
 }
 
@@ -38,10 +38,10 @@ template <typename T>
 inline Vec<T> logarithm(Vec<T> x, const Base<T>& base) {
     const Scaled<T> parts = split<T>(x);
     const Vec<T> m = parts.mantissa, one = broadcast(T{1}), zero = {};
-    const DoubleWord<T> t = quotient<T>({(m - one) * T{2}, zero}, sum<T>(m, one));
+    const DoubleWord<T> t = quotient<T>({(m - one) * T{2}, zero}, fast_sum<T>(one, m));  // m < 2, so that it has no bits above those of 1
     const DoubleWord<T> natural = fast_sum<T>(t.high, t.low + atanh_tail<T>(t.high));
     const DoubleWord<T> scaled = product<T>(natural, broadcast(base.of_e));
-    const DoubleWord<T> result = sum<T>(parts.exponent * base.of_two[0], scaled.high);
+    const DoubleWord<T> result = fast_sum<T>(parts.exponent * base.of_two[0], scaled.high);
     return with_limits<T>(x, result.high + (result.low + (scaled.low + parts.exponent * base.of_two[1])));
 }
 

@@ -71,15 +71,6 @@ inline Quadrant<T> quadrant(Vec<T> x) {
     return {(IntVec<T>)shifted, {r.high, sine}, {rough.high, cosine}};
 }
 
-template <typename T>
-inline bool any_beyond(Vec<T> x, T limit) {
-    const IntVec<T> beyond = vabs<T>(x) > limit;
-    std::uint64_t words[vector_bytes / 8], all = 0;
-    std::memcpy(words, &beyond, sizeof words);
-    for (const std::uint64_t word : words) all |= word;
-    return all != 0;
-}
-
 /// result, but from the C library where |x| is beyond the limit of the reduction.
 template <typename T>
 [[gnu::noinline]] Vec<T> patched(Vec<T> x, Vec<T> result, T (*library)(T)) {
@@ -107,14 +98,14 @@ template <typename T>
 inline Vec<T> vsin(Vec<T> x) {
     const Quadrant<T> q = quadrant<T>(x);
     const Vec<T> result = x == T{0} ? x : sine_of<T>(q, q.n);  // keeps -0
-    return any_beyond<T>(x, Circle<T>::limit) ? patched<T>(x, result, library_sin) : result;
+    return any<T>(vabs<T>(x) > Circle<T>::limit) ? patched<T>(x, result, library_sin) : result;
 }
 
 template <typename T>
 inline Vec<T> vcos(Vec<T> x) {
     const Quadrant<T> q = quadrant<T>(x);
     const Vec<T> result = sine_of<T>(q, q.n + 1);
-    return any_beyond<T>(x, Circle<T>::limit) ? patched<T>(x, result, library_cos) : result;
+    return any<T>(vabs<T>(x) > Circle<T>::limit) ? patched<T>(x, result, library_cos) : result;
 }
 
 /// sin(r) / cos(r), or -cos(r) / sin(r) for odd n, with both as double words.
@@ -126,7 +117,7 @@ inline Vec<T> vtan(Vec<T> x) {
     const DoubleWord<T> ratio = quotient<T>(select<T>(odd, cosine, sine), select<T>(odd, sine, cosine));
     const Vec<T> value = ratio.high + ratio.low;
     const Vec<T> result = x == T{0} ? x : odd ? -value : value;
-    return any_beyond<T>(x, Circle<T>::limit) ? patched<T>(x, result, library_tan) : result;
+    return any<T>(vabs<T>(x) > Circle<T>::limit) ? patched<T>(x, result, library_tan) : result;
 }
 
 }  // namespace

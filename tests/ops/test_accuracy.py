@@ -48,6 +48,7 @@ UNARY = [
 ]
 BINARY = [
     Function("atan2", "arctan2", 1.5),
+    Function("pow", "power", 1.5),
 ]
 
 
@@ -106,17 +107,25 @@ def test_unary(function: Function, dtype: str, level: str) -> None:
 @pytest.mark.parametrize("dtype", list(WIDER))
 @pytest.mark.parametrize("function", BINARY, ids=str)
 def test_binary(function: Function, dtype: str, level: str) -> None:
-    """Each argument with any other, with one of its own size, and the special values with each other."""
+    """Each argument with any other, with one that makes no trivial result, and the special values with each other."""
     x = arguments(dtype)
     rng = np.random.default_rng(1)
+    partners = [rng.permutation(x), *telling_partners(function, x, rng)]
     special = np.array(
         [*(m * f for m in (0.0, 0.5, 1.0, 2.0, 3.0, 1e30, math.inf, math.nan) for f in (1, -1)), np.finfo(dtype).tiny], dtype
     )
     grid = [part.ravel() for part in np.meshgrid(special, special)]
+    check(function, [np.concatenate([*[x] * len(partners), grid[0]]), np.concatenate([*partners, grid[1]])], dtype, level)
+
+
+def telling_partners(function: Function, x: Array, rng: np.random.Generator) -> list[Array]:
+    """For atan2 numbers of the same size; for pow exponents that give results of every size, and integers, for negative bases."""
     with np.errstate(all="ignore"):
-        near = x * rng.uniform(-4, 4, len(x)).astype(dtype)
-    others = np.concatenate([rng.permutation(x), near, grid[1]])
-    check(function, [np.concatenate([x, x, grid[0]]), others], dtype, level)
+        if function.name == "atan2":
+            return [(x * rng.uniform(-4, 4, len(x))).astype(x.dtype)]
+        info = np.finfo(x.dtype)
+        exponents = rng.uniform(info.minexp - info.nmant - 2, info.maxexp + 2, len(x)) / np.log2(abs(x.astype(np.float64)))
+        return [exponents.astype(x.dtype), np.rint(exponents).astype(x.dtype)]
 
 
 def check(function: Function, inputs: list[Array], dtype: str, level: str) -> None:
