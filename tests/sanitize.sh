@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the engine with AddressSanitizer and UndefinedBehaviorSanitizer, and runs the tests of ops, optimiser steps and interoperation on
-# it. Needs what `pip install -e ".[dev]"` installs. Further arguments go to pytest.
+# Builds the engine with AddressSanitizer and UndefinedBehaviorSanitizer, and runs the tests of ops, optimiser steps, interoperation and
+# DLPack on it. Needs what `pip install -e ".[dev]"` installs. Further arguments go to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,4 +21,4 @@ export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=pri
 export HYPOTHESIS_PROFILE=quick
 # Not captured by pytest, what the sanitizers say outlives the process that they end.
 exec python -m pytest -p tests.other_engine -p no:cacheprovider -n auto --capture=sys \
-    tests/ops tests/interop tests/optim/test_optimizer_step.py "$@"
+    tests/ops tests/interop tests/optim/test_optimizer_step.py tests/clients/test_dlpack.py "$@"

@@ -1,4 +1,5 @@
-"""scikit-learn's own array API tests on the namespace named in PYENGINE_CLIENT_NAMESPACE, in float64 and float32, and none of its others.
+"""scikit-learn's own array API tests on the namespace named in PYENGINE_CLIENT_NAMESPACE, in float64 and float32 and beside
+NumPy, and none of its others.
 
 Given to pytest as ``-p tests.clients.plugins.sklearn``, with SCIPY_ARRAY_API=1.
 """
@@ -20,7 +21,14 @@ def yield_namespace_device_dtype_combinations(include_numpy_namespaces: bool = T
     yield from ((NAMESPACE, None, dtype) for dtype in ("float64", "float32"))
 
 
+def yield_mixed_namespace_input_permutations() -> Iterator[tuple[_array_api.NamespaceAndDevice, _array_api.NamespaceAndDevice, str]]:
+    ours, numpy = _array_api.NamespaceAndDevice(NAMESPACE, None), _array_api.NamespaceAndDevice("numpy", None)
+    yield ours, numpy, f"{NAMESPACE} to numpy"
+    yield numpy, ours, f"numpy to {NAMESPACE}"
+
+
 _array_api.yield_namespaces = yield_namespaces
+_array_api.yield_mixed_namespace_input_permutations = yield_mixed_namespace_input_permutations
 _array_api.yield_namespace_device_dtype_combinations = yield_namespace_device_dtype_combinations
 
 
