@@ -80,8 +80,8 @@ def main() -> None:
     for name in names:
         kept = results["suites"].get(name, {}) if arguments.ours else {}
         results["suites"][name] = {**kept, **measure(name, arguments)}
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    put_table(results)
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        put_table(results)
 
 
 if __name__ == "__main__":
