@@ -5,7 +5,7 @@
 //   integers wrap. floor_divide and remainder by 0 give 0; floor_divide of a finite number by an infinity is a zero with the
 //   sign of the quotient. pow to a negative exponent gives the power truncated: 0, but for bases 1 and -1;
 //   0 there, too. Shifts by a negative count, or by the width or more, move every bit out.
-//   booleans: add is or, multiply is and
+//   booleans: add is or, multiply is and. For logical_and, logical_or and logical_xor a number is true if it is not 0.
 #pragma once
 
 #include "kernels/elementwise.h"
@@ -37,7 +37,6 @@ enum class BinaryOp : std::uint8_t {
     less_equal,
     greater,
     greater_equal,
-    // booleans
     logical_and,
     logical_or,
     logical_xor,

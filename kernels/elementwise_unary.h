@@ -1,6 +1,6 @@
 // unary: out = op(x), for one of the operations below.
 //
-//   out has the type of x; boolean for isnan, isinf, isfinite, signbit
+//   out has the type of x; boolean for logical_not, isnan, isinf, isfinite, signbit
 //   special values as the array API standard says for the function of that name; NaN in, NaN out
 //   integers wrap: abs and negative of the least integer are itself
 //   round goes to the nearest integer, ties to even; rsqrt(x) = 1 / sqrt(x)
@@ -19,7 +19,7 @@ enum class UnaryOp : std::uint8_t {
     sign,
     // integers and booleans
     bitwise_invert,
-    // booleans
+    // numbers and booleans to boolean
     logical_not,
     // floats
     sqrt,

@@ -5,7 +5,8 @@
 //   out: element k, counted with the last kept axis fastest, at offset_of(out_axes, k); overwritten, not aliased by x
 //   element types: sum, prod: any; out is int64 for booleans and signed integers, uint64 for unsigned (they wrap), x's type for floats.
 //      mean: floats. min, max: any, out has x's type; there must be at least one element to reduce. any, all: booleans.
-//   An empty sum is 0, product 1, mean NaN, any false, all true. NaN propagates, through min and max too.
+//      count_nonzero: any; out is int64. NaN is not 0, and -0 is.
+//   An empty sum or count is 0, product 1, mean NaN, any false, all true. NaN propagates, through min and max too.
 //   float16 and bfloat16 accumulate in float32 and round once. Floating sums and products are pairwise: the error of a sum of n elements is
 //   at most about (32 + log2 n) eps sum |x|. Their order depends on sizes, strides and level alone. (N. Higham, Accuracy and Stability of
 //   Numerical Algorithms, section 4.2.)
@@ -19,7 +20,7 @@
 
 namespace pyengine::kernels {
 
-enum class ReduceOp { sum, mean, prod, min, max, any, all };
+enum class ReduceOp { sum, mean, prod, min, max, any, all, count_nonzero };
 
 struct ReduceArgs {
     ReduceOp op;

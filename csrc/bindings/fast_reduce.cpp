@@ -52,8 +52,6 @@ PyObject* in_dtype(int op, const Given& given) {
 
 Array reduce(int op, const Over& over) { return ops::reduce(static_cast<ReduceOp>(op), *over.x, over.axes, over.keepdims); }
 
-Array count_nonzero(int, const Over& over) { return ops::reduce(ReduceOp::sum, astype(*over.x, DType::boolean), over.axes, over.keepdims); }
-
 /// The steps of `var` in pyengine/ops/reduce.py.
 Array variance(const Over& over, double correction) {
     const Array& x = *over.x;
@@ -121,7 +119,6 @@ PyObject* scan(int, const Given& given) {
 void add_fast_reductions() {
     add_fast_op("sum", {in_dtype, static_cast<int>(ReduceOp::sum)});
     add_fast_op("prod", {in_dtype, static_cast<int>(ReduceOp::prod)});
-    add_fast_op("count_nonzero", {over_axes<count_nonzero>, static_cast<int>(ReduceOp::sum)});
     for (std::size_t i = 0; i < ops::reduce_names().size(); ++i)  // of a name that is there already, the first stays
         add_fast_op(ops::reduce_names()[i], {over_axes<reduce>, static_cast<int>(i)});
     add_fast_op("var", {var, 0});

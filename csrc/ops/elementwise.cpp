@@ -75,6 +75,12 @@ const Operation& at(std::span<const Operation> operations, Op op) {
     return operations[static_cast<std::size_t>(op)];
 }
 
+/// Whether numbers are 0 needs no type that holds both; a complex one is asked on the way to a boolean.
+DType common_type(const Operation& operation, DType a, DType b) {
+    if (operation.takes != Takes::booleans) return promote(operation.name, a, b);
+    return a == b && !is_complex(a) ? a : DType::boolean;
+}
+
 Array complex_unary(const char* name, const Array& x, const Array* out) {
     const kernels::ComplexUnary op = complex_unary_operation(name, x.dtype());
     const DType result = op == kernels::ComplexUnary::abs     ? real_type(x.dtype())
@@ -123,7 +129,7 @@ Array unary(UnaryOp op, const Array& x, const Array* out) {
 
 Array binary(BinaryOp op, const Array& a, const Array& b, const Array* out) {
     const Operation& operation = at(binary_operations(), op);
-    const DType common = operation.takes == Takes::booleans ? DType::boolean : promote(operation.name, a.dtype(), b.dtype());
+    const DType common = common_type(operation, a.dtype(), b.dtype());
     if (is_complex(common)) return complex_binary(operation.name, common, a, b, out);
     const Types types = types_of(operation, common);
     const Dims shape = broadcast_shapes(operation.name, a.shape(), b.shape());

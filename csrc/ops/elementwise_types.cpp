@@ -19,7 +19,7 @@ constexpr Operation unary_table[] = {
     {"square", Takes::numbers},
     {"sign", Takes::numbers},
     {"bitwise_invert", Takes::integers_and_booleans},
-    {"logical_not", Takes::booleans},
+    {"logical_not", Takes::booleans, to_boolean},
     {"sqrt", Takes::floats},
     {"rsqrt", Takes::floats},
     {"reciprocal", Takes::floats},
@@ -73,9 +73,9 @@ constexpr Operation binary_table[] = {
     {"less_equal", Takes::numbers_and_booleans, to_boolean},
     {"greater", Takes::numbers_and_booleans, to_boolean},
     {"greater_equal", Takes::numbers_and_booleans, to_boolean},
-    {"logical_and", Takes::booleans},
-    {"logical_or", Takes::booleans},
-    {"logical_xor", Takes::booleans},
+    {"logical_and", Takes::booleans, to_boolean},
+    {"logical_or", Takes::booleans, to_boolean},
+    {"logical_xor", Takes::booleans, to_boolean},
     {"bitwise_and", Takes::integers_and_booleans},
     {"bitwise_or", Takes::integers_and_booleans},
     {"bitwise_xor", Takes::integers_and_booleans},
@@ -120,7 +120,7 @@ DType operand_type(const Operation& operation, DType dtype) {
         case Takes::numbers_and_booleans: break;
         case Takes::integers: require(kind == Kind::integer, operation, dtype, "must be an integer"); break;
         case Takes::integers_and_booleans: require(kind != Kind::floating, operation, dtype, "must be an integer or bool"); break;
-        case Takes::booleans: return DType::boolean;
+        case Takes::booleans: return is_complex(dtype) ? DType::boolean : dtype;
         case Takes::floats: return kind == Kind::floating ? dtype : default_dtype();
         case Takes::floats_only: require(kind == Kind::floating, operation, dtype, "must be a float"); break;
         case Takes::rounding: require(kind != Kind::boolean, operation, dtype, "must be an integer or a float"); break;

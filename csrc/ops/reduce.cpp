@@ -9,11 +9,20 @@ namespace pyengine::ops {
 namespace {
 
 // In the order of the enumeration.
-constexpr const char* reduce_table[] = {"sum", "mean", "prod", "min", "max", "any", "all"};
-static_assert(std::size(reduce_table) == static_cast<std::size_t>(ReduceOp::all) + 1);
+constexpr const char* reduce_table[] = {"sum", "mean", "prod", "min", "max", "any", "all", "count_nonzero"};
+static_assert(std::size(reduce_table) == static_cast<std::size_t>(ReduceOp::count_nonzero) + 1);
 
 bool is_logical(ReduceOp op) { return op == ReduceOp::any || op == ReduceOp::all; }
+/// Whether elements of this type are asked whether they are 0 before, and not in the kernel.
+bool asked_before(ReduceOp op, DType dtype) {
+    return is_logical(op) ? dtype != DType::boolean : op == ReduceOp::count_nonzero && is_complex(dtype);
+}
 bool is_extreme(ReduceOp op) { return op == ReduceOp::min || op == ReduceOp::max; }
+
+DType result_type(ReduceOp op, DType dtype) {
+    if (op == ReduceOp::count_nonzero) return DType::int64;
+    return is_logical(op) || is_extreme(op) ? dtype : sum_type(dtype);
+}
 
 /// For each axis 1 or 0.
 Dims axes_reduced(const char* op, const Array& x, const Dims& axes) {
@@ -79,11 +88,11 @@ std::span<const char* const> reduce_names() { return reduce_table; }
 Array reduce(ReduceOp op, const Array& given, const Dims& axes, bool keepdims) {
     const char* name = reduce_table[static_cast<int>(op)];
     if (op == ReduceOp::mean && !is_floating(given.dtype())) fail_type(name, ": dtype is not floating: ", given.dtype(), "; convert first");
-    if (!is_logical(op)) check_real(name, given.dtype());
+    if (!is_logical(op) && op != ReduceOp::count_nonzero) check_real(name, given.dtype());
     const Dims reduced = axes_reduced(name, given, axes);
-    const Array x = is_logical(op) && given.dtype() != DType::boolean ? astype(given, DType::boolean) : given;
+    const Array x = asked_before(op, given.dtype()) ? astype(given, DType::boolean) : given;
     const Split split(x, reduced, keepdims);
-    const Array out(split.shape, is_logical(op) || is_extreme(op) ? x.dtype() : sum_type(x.dtype()), x.device());
+    const Array out(split.shape, result_type(op, x.dtype()), x.device());
     if (is_extreme(op)) check_not_empty(name, x, out, split.count);
     kernels::ReduceArgs args{
         op, x.dtype(), x.raw(), out.raw(), split.kept_axes.axes(), split.reduced_axes.axes(), split.kept_axes.out_strides(), nullptr};

@@ -219,6 +219,27 @@ struct Xor {
     }
 };
 
+struct LogicalAnd {
+    template <typename T>
+    static std::uint8_t apply(T a, T b) {
+        return (a != T{0}) & (b != T{0});
+    }
+};
+
+struct LogicalOr {
+    template <typename T>
+    static std::uint8_t apply(T a, T b) {
+        return (a != T{0}) | (b != T{0});
+    }
+};
+
+struct LogicalXor {
+    template <typename T>
+    static std::uint8_t apply(T a, T b) {
+        return (a != T{0}) != (b != T{0});
+    }
+};
+
 struct LeftShift {
     template <typename T>
     static T apply(T a, T b) {
@@ -306,11 +327,11 @@ Run find(BinaryOp op, ElementType type) {
         case BinaryOp::not_equal: return comparison<NotEqual>(type);
         case BinaryOp::less: return comparison<Less>(type);
         case BinaryOp::less_equal: return comparison<LessEqual>(type);
-        case BinaryOp::logical_and:
+        case BinaryOp::logical_and: return boolean ? bits<And>(type) : comparison<LogicalAnd>(type);
         case BinaryOp::bitwise_and: return bits<And>(type);
-        case BinaryOp::logical_or:
+        case BinaryOp::logical_or: return boolean ? bits<Or>(type) : comparison<LogicalOr>(type);
         case BinaryOp::bitwise_or: return bits<Or>(type);
-        case BinaryOp::logical_xor:
+        case BinaryOp::logical_xor: return boolean ? bits<Xor>(type) : comparison<LogicalXor>(type);
         case BinaryOp::bitwise_xor: return bits<Xor>(type);
         case BinaryOp::bitwise_left_shift:
             return for_wrapping_integers(type, []<typename T>() -> Run { return run_binary<LeftShift, T, T>; });

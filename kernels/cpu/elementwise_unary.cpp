@@ -50,7 +50,10 @@ struct Invert {
 };
 
 struct Not {
-    static std::uint8_t apply(std::uint8_t x) { return x == 0; }
+    template <typename T>
+    static std::uint8_t apply(T x) {
+        return x == T{0};
+    }
 };
 
 struct Reciprocal {
@@ -180,7 +183,7 @@ Run find(UnaryOp op, ElementType type) {
         case UnaryOp::bitwise_invert:
             if (type == ElementType::boolean) return run_unary<Not, std::uint8_t, std::uint8_t>;
             return for_wrapping_integers(type, []<typename T>() -> Run { return run_unary<Invert, T, T>; });
-        case UnaryOp::logical_not: return run_unary<Not, std::uint8_t, std::uint8_t>;
+        case UnaryOp::logical_not: return for_all(type, []<typename T>() -> Run { return run_unary<Not, T, std::uint8_t>; });
         case UnaryOp::sqrt: return floats<Sqrt>(type);
         case UnaryOp::rsqrt: return floats<Rsqrt>(type);
         case UnaryOp::reciprocal: return floats<Reciprocal>(type);

@@ -75,6 +75,30 @@ A fold_lanes(Vec<A> v) {
     return parts[0];
 }
 
+/// An element that counts 1 if it is not 0.
+template <typename T>
+struct Truth {
+    T value;
+    explicit operator std::int64_t() const { return convert<Comparable<T>>(value) != 0; }
+};
+
+/// What elements of T are counted as: for integers their sign makes no difference.
+template <typename T>
+struct CountedAs {
+    using type = T;
+};
+template <typename T>
+    requires std::is_integral_v<T> && (!std::is_same_v<T, bool>)
+struct CountedAs<T> {
+    using type = std::make_unsigned_t<T>;
+};
+template <>
+struct CountedAs<bool> {
+    using type = std::uint8_t;
+};
+template <typename T>
+using Counted = typename CountedAs<T>::type;
+
 /// lanes<A> elements of T, as accumulators.
 template <typename A, typename T>
 Vec<A> load_wide(const T* p) {
@@ -90,6 +114,16 @@ Vec<A> load_wide(const T* p) {
         std::memcpy(&v, p, sizeof v);
         return __builtin_convertvector(v, Vec<A>);
     }
+}
+
+template <typename A, typename T>
+Vec<A> load_wide(const Truth<T>* p) {
+    using Bits = std::conditional_t<is_half<T>, std::uint16_t, T>;
+    typedef Bits Narrow __attribute__((vector_size(lanes<A> * sizeof(T))));
+    Narrow v;
+    std::memcpy(&v, p, sizeof v);
+    if constexpr (is_half<T>) v &= static_cast<Bits>(0x7fff);
+    return -__builtin_convertvector(v != 0, Vec<A>);
 }
 
 /// The first n of them, `fill` in the other lanes.

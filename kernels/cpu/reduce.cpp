@@ -238,6 +238,7 @@ auto dispatch(const ReduceArgs& args, Call call) {
             case ReduceOp::prod: return call.template operator()<Product, T, Accumulator<T>, SumType<T>>();
             case ReduceOp::min:
             case ReduceOp::all: return call.template operator()<Min, T, Comparable<T>, T>();
+            case ReduceOp::count_nonzero: return call.template operator()<Sum, Truth<Counted<T>>, std::int64_t, std::int64_t>();
             default: return call.template operator()<Max, T, Comparable<T>, T>();
         }
     });

@@ -130,11 +130,11 @@ void binary<Isa::reference>(BinaryOp op, const ElementwiseArgs& args) {
         case BinaryOp::less_equal: return apply_binary_any(args, [](auto a, auto b) { return std::uint64_t{a <= b}; });
         case BinaryOp::greater: return apply_binary_any(args, [](auto a, auto b) { return std::uint64_t{a > b}; });
         case BinaryOp::greater_equal: return apply_binary_any(args, [](auto a, auto b) { return std::uint64_t{a >= b}; });
-        case BinaryOp::logical_and:
+        case BinaryOp::logical_and: return apply_binary_any(args, [](auto a, auto b) { return std::uint64_t{a != 0 && b != 0}; });
         case BinaryOp::bitwise_and: return apply_binary<std::uint64_t>(args, [](std::uint64_t a, std::uint64_t b) { return a & b; });
-        case BinaryOp::logical_or:
+        case BinaryOp::logical_or: return apply_binary_any(args, [](auto a, auto b) { return std::uint64_t{a != 0 || b != 0}; });
         case BinaryOp::bitwise_or: return apply_binary<std::uint64_t>(args, [](std::uint64_t a, std::uint64_t b) { return a | b; });
-        case BinaryOp::logical_xor:
+        case BinaryOp::logical_xor: return apply_binary_any(args, [](auto a, auto b) { return std::uint64_t{(a != 0) != (b != 0)}; });
         case BinaryOp::bitwise_xor: return apply_binary<std::uint64_t>(args, [](std::uint64_t a, std::uint64_t b) { return a ^ b; });
         case BinaryOp::bitwise_left_shift: return is_signed ? left_shift<std::int64_t>(args) : left_shift<std::uint64_t>(args);
         case BinaryOp::bitwise_right_shift: return is_signed ? right_shift<std::int64_t>(args) : right_shift<std::uint64_t>(args);

@@ -31,7 +31,7 @@ void unary<Isa::reference>(UnaryOp op, const ElementwiseArgs& args) {
             if (args.out.type == ElementType::boolean)
                 return apply_unary<std::uint64_t>(args, [](std::uint64_t x) { return std::uint64_t{x == 0}; });
             return apply_unary<std::uint64_t>(args, [](std::uint64_t x) { return ~x; });
-        case UnaryOp::logical_not: return apply_unary<std::uint64_t>(args, [](std::uint64_t x) { return std::uint64_t{x == 0}; });
+        case UnaryOp::logical_not: return apply_unary_any(args, [](auto x) { return std::uint64_t{x == 0}; });
         case UnaryOp::sqrt: return apply_floating(args, std::sqrt);
         case UnaryOp::rsqrt: return apply_floating(args, [](double x) { return 1.0 / std::sqrt(x); });
         case UnaryOp::reciprocal: return apply_floating(args, [](double x) { return 1.0 / x; });

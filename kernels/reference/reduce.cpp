@@ -32,6 +32,13 @@ void prod(const ReduceArgs& args, const T* x, std::int64_t at) {
 }
 
 template <typename T>
+void count_nonzero(const ReduceArgs& args, const T* x, std::int64_t at) {
+    std::int64_t total = 0;
+    for (std::int64_t r = 0; r < count_of(args.reduced); ++r) total += convert<Comparable<T>>(x[offset_of(args.reduced, r)]) != 0;
+    static_cast<std::int64_t*>(args.out)[at] = total;
+}
+
+template <typename T>
 void logical(const ReduceArgs& args, const T* x, std::int64_t at) {
     const bool result = args.op == ReduceOp::any ? fold(x, args.reduced, false, [](bool a, bool b) { return a || b; })
                                                  : fold(x, args.reduced, true, [](bool a, bool b) { return a && b; });
@@ -69,6 +76,7 @@ void reduce<Isa::reference>(const ReduceArgs& args) {
                 case ReduceOp::prod: prod(args, x, at); break;
                 case ReduceOp::any:
                 case ReduceOp::all: logical(args, x, at); break;
+                case ReduceOp::count_nonzero: count_nonzero(args, x, at); break;
                 default: extreme(args, x, at);
             }
         }

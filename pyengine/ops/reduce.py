@@ -238,7 +238,8 @@ def all(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
 @fast("count_nonzero")
 def count_nonzero(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """How many elements over ``axis`` are not 0 (NaN is not), int64."""
-    return sum(ops.astype(x, dtypes.bool_, copy=False), axis=axis, keepdims=keepdims)
+    x = as_tensor(x)
+    return Tensor(_engine.count_nonzero(x._array, _axes("count_nonzero", axis, x.ndim), keepdims))
 
 
 # Of these ---------------------------------------------------------------------------------------------------------------------------------

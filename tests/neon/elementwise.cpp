@@ -98,7 +98,7 @@ struct BinaryCase {
 
 constexpr BinaryCase binary_cases[] = {
     {ops::BinaryOp::add, 0.5},       {ops::BinaryOp::subtract, 0.5}, {ops::BinaryOp::multiply, 0.5}, {ops::BinaryOp::floor_divide, 1},
-    {ops::BinaryOp::remainder, 0.5}, {ops::BinaryOp::pow, 1},        {ops::BinaryOp::maximum, 0},    {ops::BinaryOp::minimum, 0},
+    {ops::BinaryOp::remainder, 0.5}, {ops::BinaryOp::pow, 1.5},      {ops::BinaryOp::maximum, 0},    {ops::BinaryOp::minimum, 0},
     {ops::BinaryOp::divide, 0.5},    {ops::BinaryOp::atan2, 1.5},    {ops::BinaryOp::hypot, 1.5},    {ops::BinaryOp::copysign, 0},
     {ops::BinaryOp::nextafter, 0},   {ops::BinaryOp::logaddexp, 3},  {ops::BinaryOp::equal, 0},      {ops::BinaryOp::not_equal, 0},
     {ops::BinaryOp::less, 0},        {ops::BinaryOp::less_equal, 0}, {ops::BinaryOp::greater, 0},    {ops::BinaryOp::greater_equal, 0},

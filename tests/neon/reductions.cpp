@@ -55,7 +55,8 @@ void compare_choices() {
             const Array x = random_bits(c.shape, dtype, 3), view = strided(x),
                         numbers = is_floating(dtype) ? uniform(c.shape, dtype, 4) : x;
             const std::string what = text(c.shape, c.axes, dtype);
-            for (const ReduceOp op : {ReduceOp::sum, ReduceOp::prod, ReduceOp::min, ReduceOp::max, ReduceOp::any, ReduceOp::all}) {
+            for (const ReduceOp op :
+                 {ReduceOp::sum, ReduceOp::prod, ReduceOp::min, ReduceOp::max, ReduceOp::any, ReduceOp::all, ReduceOp::count_nonzero}) {
                 if (is_floating(dtype) && op <= ReduceOp::prod) continue;  // compared with a bound
                 if (count_of(c) == 0 && (op == ReduceOp::min || op == ReduceOp::max)) continue;
                 for (const Array* from : {&x, &view, &numbers})

@@ -90,6 +90,18 @@ def test_integers_are_exact(level: str, data: st.DataObject, dtype: str, shape: 
         np.testing.assert_array_equal(got, getattr(np, op)(x, axis=axes, keepdims=keepdims))
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_count_nonzero_of_floats(dtype: str) -> None:
+    """Neither zero counts; NaN, infinities and the smallest number do. Every length of a tail, along rows and down columns."""
+    some = np.array([0.0, -0.0, math.nan, math.inf, -math.inf, 0.0, tolerance.format_of(dtype).smallest_subnormal, -1.0, 0.25])
+    for _ in each_level():
+        for n in range(70):
+            t, x = tensor_of(np.resize(some, (3, n)), dtype)
+            for axis in (None, 0, 1):
+                np.testing.assert_array_equal(pe.count_nonzero(t, axis=axis).numpy(), np.count_nonzero(x, axis=axis))
+    assert pe.count_nonzero(pe.asarray([0j, 1j, -0j, complex(math.nan)])).item() == 2
+
+
 @pytest.mark.parametrize(("shape", "axes"), LARGE)
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_large(shape: tuple[int, ...], axes: tuple[int, ...], dtype: str) -> None:
