@@ -1,5 +1,7 @@
 #include "kernels/reduce.h"
 
+#include <algorithm>
+
 #include "csrc/axis_group.h"
 #include "csrc/check.h"
 #include "csrc/ops.h"
@@ -38,6 +40,13 @@ Dims axes_reduced(const char* op, const Array& x, const Dims& axes) {
 /// What becomes of x's axes: the output's shape, and the axes in two groups.
 struct Split {
     Split(const Array& x, const Dims& reduced, bool keepdims) {
+        const bool one_row = x.is_contiguous() && std::find(reduced.begin(), reduced.end(), 0) == reduced.end();
+        if (one_row) {  // nothing to sort or merge
+            if (keepdims) shape = Dims(reduced.size(), 1);
+            reduced_axes.add(x.size(), 1, 0);
+            count = x.size();
+            return;
+        }
         Dims full = x.shape();
         for (std::size_t i = 0; i < full.size(); ++i) {
             if (reduced[i]) full[i] = 1;
