@@ -94,7 +94,7 @@ inline bool any(IntVec<T> lanes_true) {
 }
 
 template <typename T>
-inline DoubleWord<T> broadcast(const T (&words)[2]) {
+inline DoubleWord<T> double_word(const T (&words)[2]) {
     return {broadcast(words[0]), broadcast(words[1])};
 }
 

@@ -40,7 +40,7 @@ inline Vec<T> logarithm(Vec<T> x, const Base<T>& base) {
     const Vec<T> m = parts.mantissa, one = broadcast(T{1}), zero = {};
     const DoubleWord<T> t = quotient<T>({(m - one) * T{2}, zero}, fast_sum<T>(one, m));  // m < 2, so that it has no bits above those of 1
     const DoubleWord<T> natural = fast_sum<T>(t.high, t.low + atanh_tail<T>(t.high));
-    const DoubleWord<T> scaled = product<T>(natural, broadcast(base.of_e));
+    const DoubleWord<T> scaled = product<T>(natural, double_word(base.of_e));
     const DoubleWord<T> result = fast_sum<T>(parts.exponent * base.of_two[0], scaled.high);
     return with_limits<T>(x, result.high + (result.low + (scaled.low + parts.exponent * base.of_two[1])));
 }

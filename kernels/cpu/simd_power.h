@@ -46,10 +46,10 @@ inline DoubleWord<T> precise_log2(Vec<T> x) {
     const Scaled<T> parts = split<T>(x);
     const Vec<T> m = parts.mantissa, one = broadcast(T{1}), zero = {};
     const DoubleWord<T> h = quotient<T>({m - one, zero}, fast_sum<T>(one, m));  // m < 2, so that it has no bits above those of 1
-    const DoubleWord<T> z = product<T>(h, h), first = product<T>(z, broadcast(P::third));
+    const DoubleWord<T> z = product<T>(h, h), first = product<T>(z, double_word(P::third));
     const DoubleWord<T> w = fast_sum<T>(first.high, first.low + z.high * z.high * polynomial<T>(z.high, P::terms));
     const DoubleWord<T> rest = product<T>(h, w), half = fast_sum<T>(h.high, rest.high);
-    const DoubleWord<T> fraction = product<T>({half.high, half.low + (h.low + rest.low)}, broadcast(P::two_log2_e));
+    const DoubleWord<T> fraction = product<T>({half.high, half.low + (h.low + rest.low)}, double_word(P::two_log2_e));
     const DoubleWord<T> total = fast_sum<T>(parts.exponent, fraction.high);  // the exponent is 0 or the greater
     return fast_sum<T>(total.high, total.low + fraction.low);
 }
@@ -63,7 +63,7 @@ inline Vec<T> exp2(DoubleWord<T> x) {
     const Vec<T> high = P::greatest < above ? broadcast(P::greatest) : above;
     const Vec<T> shifted = high + R::round_shift;
     const DoubleWord<T> r = fast_sum<T>(high - (shifted - R::round_shift), high == x.high ? x.low : Vec<T>{});
-    const DoubleWord<T> v = product<T>(r, broadcast(P::ln_2));
+    const DoubleWord<T> v = product<T>(r, double_word(P::ln_2));
     const DoubleWord<T> rough = fast_sum<T>(broadcast(T{1}), v.high);
     const Vec<T> result = rough.high + (rough.low + (polynomial<T>(v.high, R::exp_terms) * (v.high * v.high) + v.low));
     const IntVec<T> n = (IntVec<T>)shifted - (IntVec<T>)broadcast(R::round_shift), half = n >> 1;
