@@ -4,6 +4,9 @@
 #include <ostream>
 
 #include "csrc/check.h"
+#if defined(PYENGINE_HAS_cuda)
+#include "csrc/cuda/allocator.h"
+#endif
 #if defined(PYENGINE_HAS_simulator)
 #include "kernels/simulator/memory.h"
 #endif

@@ -7,6 +7,9 @@
 #include <vector>
 
 #include "csrc/isa.h"
+#if defined(PYENGINE_HAS_cuda)
+#include "csrc/cuda/runtime.h"
+#endif
 
 namespace pyengine {
 

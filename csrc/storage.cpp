@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "csrc/check.h"
+#if defined(PYENGINE_HAS_cuda)
+#include "csrc/cuda/allocator.h"
+#endif
 #if defined(PYENGINE_HAS_simulator)
 #include "kernels/simulator/memory.h"
 #endif
@@ -122,7 +125,7 @@ void deallocate(std::byte* data, std::size_t bytes, Device device) {
         case DeviceType::simulator: return simulator::deallocate(data);
 #endif
 #if defined(PYENGINE_HAS_cuda)
-        case DeviceType::cuda: return cuda::deallocate(data, bytes, device.index);
+        case DeviceType::cuda: return cuda::deallocate(data);
 #endif
         default: return cpu_allocator::deallocate(data, bytes);
     }

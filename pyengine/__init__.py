@@ -22,6 +22,7 @@ from pyengine.serialization import *
 from pyengine.tensor import *
 
 if _TYPE_CHECKING:
+    from pyengine import cuda as cuda
     from pyengine import data as data
     from pyengine import fft as fft
     from pyengine import lib as lib
@@ -38,7 +39,7 @@ set_num_threads = _engine.set_thread_count
 bool = _dtypes.bool_
 e, pi, inf, nan, newaxis = _math.e, _math.pi, _math.inf, _math.nan, None
 
-_made_of_ops = ("data", "fft", "lib", "linalg", "models", "nn", "optim")
+_made_of_ops = ("cuda", "data", "fft", "lib", "linalg", "models", "nn", "optim")
 del linalg  # the ops of that name came along with the others; the extension is imported when first used
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pyengine import _engine
+from pyengine.device import available_devices
 
 __all__ = ["show_config"]
 
@@ -26,12 +27,22 @@ def config() -> dict[str, Any]:
         "isas available": _engine.available_isas(),
         "threads": _engine.thread_count(),
         "processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "devices": ["cpu"],
+        "devices": list(available_devices()),
+        "cuda": _cuda(),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "extras": _extras(),
     }
+
+
+def _cuda() -> str:
+    """The GPUs, or why there are none."""
+    count = sum(name.startswith("cuda") for name in available_devices())
+    if count == 0:
+        return f"off: {_engine.cuda_why_none()}"
+    found = (_engine.cuda_properties(index) for index in range(count))
+    return ", ".join(f"{gpu['name']} (compute capability {'.'.join(map(str, gpu['compute_capability']))})" for gpu in found)
 
 
 def show_config() -> None:

@@ -147,6 +147,10 @@ class Tensor(_engine.TensorBase):
     def __dlpack_device__(self) -> tuple[int, int]:
         return interop.dlpack_device(self)
 
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        return interop.cuda_array_interface(self)
+
     def __array_namespace__(self, *, api_version: str | None = None) -> ModuleType:
         return interop.array_namespace(api_version)
 

@@ -35,6 +35,25 @@ DType element_type(dlpack::DataType type) {
               " lanes; must be bool, an integer or float of 8 to 64 bits, bfloat16, or complex of 64 or 128 bits, one lane");
 }
 
+dlpack::Device dlpack_device(Device device) {
+    switch (device.type) {
+        case DeviceType::cpu: return {dlpack::device_cpu, 0};
+        case DeviceType::cuda: return {dlpack::device_cuda, device.index};
+        case DeviceType::simulator: break;
+    }
+    fail<BufferError>("__dlpack__: not in memory that others know: ", device, "; move it with .to('cpu')");
+}
+
+/// Pinned and managed memory is the CPU's as well.
+Device device_of(dlpack::Device device) {
+    switch (device.type) {
+        case dlpack::device_cpu:
+        case dlpack::device_cuda_host: return {};
+        case dlpack::device_cuda: return device_named(name_of({DeviceType::cuda, static_cast<std::uint8_t>(device.id)}));
+        default: fail<BufferError>("from_dlpack: neither CPU nor CUDA memory: device type ", device.type, "; move it to the CPU first");
+    }
+}
+
 /// An exported structure with what it must keep alive.
 template <typename Structure>
 struct Export {
@@ -48,7 +67,7 @@ py::object make_capsule(const Array& x, std::uint64_t flags) {
     auto* exported = new Export<Structure>{{}, x, x.shape(), x.strides()};
     Structure& s = exported->structure;
     s.tensor = {x.raw(),
-                {dlpack::device_cpu, 0},
+                dlpack_device(x.device()),
                 static_cast<std::int32_t>(x.rank()),
                 data_type(x.dtype()),
                 exported->shape.data(),
@@ -83,8 +102,7 @@ Array consume(const py::capsule& capsule, bool readonly) {
     auto* s = static_cast<Structure*>(PyCapsule_GetPointer(capsule.ptr(), capsule_name<Structure>));
     if (!s) throw py::error_already_set();
     const dlpack::Tensor& t = s->tensor;
-    if (t.device.type != dlpack::device_cpu)
-        fail<BufferError>("from_dlpack: not CPU memory: device type ", t.device.type, "; move it to the CPU first");
+    const Device device = device_of(t.device);
     const DType dtype = element_type(t.dtype);
     const auto rank = static_cast<std::size_t>(t.ndim);
     Dims shape(std::span<const std::int64_t>(t.shape, rank));
@@ -95,7 +113,7 @@ Array consume(const py::capsule& capsule, bool readonly) {
         py::gil_scoped_acquire gil;  // the producer's deleter may need it
         if (s->deleter) s->deleter(s);
     };
-    auto storage = std::make_shared<Storage>(static_cast<std::byte*>(t.data) + t.byte_offset, 0, release, readonly);
+    auto storage = std::make_shared<Storage>(static_cast<std::byte*>(t.data) + t.byte_offset, 0, release, readonly, device);
     return Array(std::move(storage), 0, std::move(shape), std::move(strides), dtype);
 }
 

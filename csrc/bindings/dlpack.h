@@ -9,7 +9,7 @@ struct Device {
     std::int32_t type;
     std::int32_t id;
 };
-constexpr std::int32_t device_cpu = 1;
+constexpr std::int32_t device_cpu = 1, device_cuda = 2, device_cuda_host = 3;
 
 struct DataType {
     std::uint8_t code;

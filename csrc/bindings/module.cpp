@@ -28,6 +28,7 @@ PYBIND11_MODULE(_engine, m) {
     bindings::register_tensor(m);
     bindings::register_config(m);
     bindings::register_conv(m);
+    bindings::register_cuda(m);
     bindings::register_dlpack(m);
     bindings::register_elementwise(m);
     bindings::register_fast(m);

@@ -6,6 +6,7 @@ namespace pyengine::bindings {
 
 void register_array(pybind11::module_& m);
 void register_config(pybind11::module_& m);
+void register_cuda(pybind11::module_& m);
 void register_conv(pybind11::module_& m);
 void register_dlpack(pybind11::module_& m);
 void register_elementwise(pybind11::module_& m);

@@ -4,7 +4,6 @@
 #include <cuda_runtime.h>
 
 #include <cstddef>
-#include <stdexcept>
 #include <type_traits>
 
 namespace pyengine::cuda {
@@ -15,17 +14,11 @@ struct LaunchShape {
     dim3 cluster{1, 1, 1};
 };
 
-struct CudaError : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
+// The engine defines these: csrc/cuda.
 
-/// Raises CudaError, or OutOfMemoryError, unless `status` is success; `what` was being done.
-void check(cudaError_t status, const char* what);
-/// The same for the launch of a kernel.
+/// Raises CudaError, which names the kernel and its launch, unless `status` is success.
 void check_launch(cudaError_t status, const void* kernel, const LaunchShape& shape);
-
 cudaStream_t current_stream();
-void set_current_stream(cudaStream_t stream);
 
 template <typename... Parameters>
 void launch(void (*kernel)(Parameters...), const LaunchShape& shape, std::type_identity_t<Parameters>... arguments) {

@@ -3,6 +3,7 @@
 from types import ModuleType
 
 from pyengine.interop.array_function import array_function
+from pyengine.interop.cuda import cuda_array_interface, from_cuda_array_interface
 from pyengine.interop.dlpack import dlpack_device, from_dlpack, to_dlpack
 from pyengine.interop.numpy import from_any, from_result, to_array, to_numpy, view
 from pyengine.interop.pickling import deepcopy_tensor, reduce_tensor
@@ -12,9 +13,11 @@ __all__ = [
     "array_function",
     "array_namespace",
     "array_ufunc",
+    "cuda_array_interface",
     "deepcopy_tensor",
     "dlpack_device",
     "from_any",
+    "from_cuda_array_interface",
     "from_dlpack",
     "from_result",
     "reduce_tensor",

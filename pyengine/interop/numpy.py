@@ -70,6 +70,8 @@ def from_any(obj: Any, dtype: DType | None, copy: bool | None) -> Tensor:
         return _from_scalar(obj, dtype)
     if hasattr(obj, "__dlpack__") and hasattr(obj, "__dlpack_device__"):
         return _finish(_tensor.interop.from_dlpack(obj), dtype, copy, shared=True)
+    if hasattr(obj, "__cuda_array_interface__"):
+        return _finish(_tensor.interop.from_cuda_array_interface(obj), dtype, copy, shared=True)
     return _from_numpy(_gather(obj, dtype), dtype, copy, shared=_has_memory(obj))
 
 

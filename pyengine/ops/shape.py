@@ -378,19 +378,24 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: str | None = Non
     return record("astype", array, (x,), (_identity_vjp,))
 
 
-def to(x: Any, /, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Tensor:
-    """``to(x, dtype)``, ``to(x, device)``, ``to(x, device, dtype)``, in any order."""
+def to(x: Any, /, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, non_blocking: bool = False) -> Tensor:
+    """``to(x, dtype)``, ``to(x, device)``, ``to(x, device, dtype)``, in any order. Gradient: converted and moved back.
+
+    With ``non_blocking=True`` a copy between pinned memory (:func:`pyengine.cuda.pin_memory`) and a GPU goes on while the CPU does.
+    """
     dtype, device = creation.destination(args, dtype, device)
     x = as_tensor(x)
     if device is not None and (where := as_device("to", device)) != x.device:
-        x, copy = _moved(x, where), False
+        x, copy = _moved(x, where, non_blocking), False
     return astype(x, x.dtype if dtype is None else dtype, copy=copy)
 
 
-def _moved(x: Tensor, device: str) -> Tensor:
+def _moved(x: Tensor, device: str, non_blocking: bool) -> Tensor:
     """A copy on another device. Gradient: moved back."""
     home = x.device
-    return record("to", _engine.to_device(x._array, device), (x,), (lambda g: to(g, home),))
+    overlaps = non_blocking and "cuda" in (home[:4], device[:4])
+    array = (_engine.cuda_to_device_without_waiting if overlaps else _engine.to_device)(x._array, device)
+    return record("to", array, (x,), (lambda g: to(g, home),))
 
 
 def tril(x: Any, /, *, k: int = 0) -> Tensor:

@@ -1,0 +1,83 @@
+// Streams: orders of work on a GPU; events: places in them; graphs: work recorded once, to be given to the GPU again as a whole.
+// NVIDIA, CUDA C++ Programming Guide 13.0, chapter 6.2.8.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace pyengine::cuda {
+
+class Event;
+
+/// Kernels and copies of a thread go to its current stream: the legacy default one until another is set.
+class Stream {
+public:
+    explicit Stream(int device);
+    /// Somebody else's.
+    Stream(cudaStream_t handle, int device) : handle_(handle), device_(device), owned_(false) {}
+    ~Stream();
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+
+    cudaStream_t handle() const { return handle_; }
+    int device() const { return device_; }
+    void synchronize() const;
+    /// Whether all its work is done.
+    bool query() const;
+    /// What is given to this stream later runs after the event.
+    void wait(const Event& event) const;
+
+private:
+    cudaStream_t handle_ = nullptr;
+    int device_;
+    bool owned_ = true;
+};
+
+class Event {
+public:
+    explicit Event(bool timing);
+    ~Event();
+    Event(const Event&) = delete;
+    Event& operator=(const Event&) = delete;
+
+    void record(cudaStream_t stream);
+    void synchronize() const;
+    bool query() const;
+    /// Milliseconds from `start` to this event; both must have been recorded with timing.
+    double elapsed_since(const Event& start) const;
+    cudaEvent_t handle() const { return handle_; }
+
+private:
+    cudaEvent_t handle_ = nullptr;
+};
+
+cudaStream_t current_stream();
+void set_current_stream(cudaStream_t stream);
+
+/// Of kernels and copies given to a stream between begin_capture and end_capture; its memory is its own as long as it lives.
+class Graph {
+public:
+    Graph();
+    ~Graph();
+    Graph(const Graph&) = delete;
+    Graph& operator=(const Graph&) = delete;
+
+    void begin_capture();
+    void end_capture();
+    /// Gives all of it to the current stream.
+    void replay() const;
+
+private:
+    std::unique_ptr<Stream> stream_;
+    cudaStream_t before_ = nullptr;
+    std::uint64_t pool_;
+    cudaGraphExec_t executable_ = nullptr;
+};
+
+/// Whether work of this thread is being recorded, not run.
+bool capturing();
+
+}  // namespace pyengine::cuda
