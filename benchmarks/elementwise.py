@@ -43,7 +43,13 @@ CASES = [
     Case("sqrt", pe.sqrt, np.sqrt, "sqrt"),
     Case("exp", pe.exp, np.exp, "exp"),
     Case("log", pe.log, np.log, "log"),
+    Case("log2", pe.log2, np.log2, "log2"),
     Case("sin", pe.sin, np.sin, "sin"),
+    Case("tan", pe.tan, np.tan, "tan"),
+    Case("atan", pe.atan, np.arctan, "atan"),
+    Case("sinh", pe.sinh, np.sinh, "sinh"),
+    Case("asinh", pe.asinh, np.arcsinh, "asinh"),
+    Case("atan2", pe.atan2, np.arctan2, "atan2", "xx"),
     Case("pow", lambda x: pe.pow(x, 1.7), lambda x: np.power(x, np.float32(1.7)), "lambda x: torch.pow(x, 1.7)"),
     Case("erf", pe.erf, None, "erf"),
     Case("relu", pe.relu, None, "relu"),
@@ -52,6 +58,10 @@ CASES = [
     Case("silu", pe.silu, None, "nn.functional.silu"),
     Case("gelu", pe.gelu, None, "nn.functional.gelu"),
     Case("exp", pe.exp, np.exp, "exp", dtype="float64"),
+    Case("log2", pe.log2, np.log2, "log2", dtype="float64"),
+    Case("sin", pe.sin, np.sin, "sin", dtype="float64"),
+    Case("atan2", pe.atan2, np.arctan2, "atan2", "xx", dtype="float64"),
+    Case("pow", lambda x: pe.pow(x, 1.7), lambda x: np.power(x, 1.7), "lambda x: torch.pow(x, 1.7)", dtype="float64"),
     Case("add", pe.add, np.add, "add", "xx", dtype="int64"),
     Case("add", pe.add, None, "add", "xx", dtype="bfloat16"),
     Case("gelu", pe.gelu, None, "nn.functional.gelu", dtype="bfloat16"),
@@ -120,7 +130,7 @@ def as_float64(x: Any) -> Array:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="cases whose name contains this")
-    parser.add_argument("--sizes", nargs="+", type=int, default=[16, 4096, 262_144, 16_777_216])
+    parser.add_argument("--sizes", nargs="+", type=int, default=[16, 256, 4096, 1_000_000])
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--dry", action="store_true", help="write no results")

@@ -59,7 +59,7 @@ FITS = [
         mpf("0.4145") ** 2,
         {24: 6, 53: 11},
     ),
-    Fit("pow_terms", lambda z: (atanh_over(z) - 1 - z / 3) / z**2, lambda z: z**2, mpf("0.1717") ** 2, {24: 4, 53: 8}),
+    Fit("pow_terms", lambda z: (atanh_over(z) - 1 - z / 3) / z**2, lambda z: z**2, mpf("0.1717") ** 2, {24: 3, 53: 8}),
 ]
 
 

@@ -52,6 +52,12 @@ inline DoubleWord<T> product(Vec<T> a, Vec<T> b) {
 
 /// a b to twice the precision.
 template <typename T>
+inline DoubleWord<T> product(Vec<T> a, DoubleWord<T> b) {
+    const Vec<T> high = a * b.high;
+    return {high, fused(a, b.high, -high) + a * b.low};
+}
+
+template <typename T>
 inline DoubleWord<T> product(DoubleWord<T> a, DoubleWord<T> b) {
     const Vec<T> high = a.high * b.high;
     return {high, fused(a.high, b.high, -high) + (a.high * b.low + a.low * b.high)};

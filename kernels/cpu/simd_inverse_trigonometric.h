@@ -55,7 +55,7 @@ inline Vec<T> angle(DoubleWord<T> y, DoubleWord<T> x, IntVec<T> mirrored) {
     const Vec<T> z = s.high * s.high;
     const Vec<T> tail = polynomial<T>(z, Arc<T>::terms) * (z * s.high) + s.low;
     const Vec<T> eighths = flat ? broadcast(T{0}) : steep ? broadcast(T{2}) : broadcast(T{1});
-    const DoubleWord<T> turned = product<T>({mirrored ? T{4} - eighths : eighths, Vec<T>{}}, double_word(Arc<T>::quarter_pi));
+    const DoubleWord<T> turned = product<T>(mirrored ? T{4} - eighths : eighths, double_word(Arc<T>::quarter_pi));
     const DoubleWord<T> result = fast_sum<T>(turned.high, mirrored ? -s.high : s.high);
     return result.high + (result.low + (turned.low + (mirrored ? -tail : tail)));
 }

@@ -23,8 +23,8 @@ struct PowerOf<float> {
                            ln_2[] = {0x1.62e43p-1f, -0x1.05c61p-29f};
     static constexpr float least = -151.0f, greatest = 129.0f;  // beyond: 0 and Inf
     static constexpr float steepest = 0x1p34f;                  // an exponent that gives 0, 1 or Inf, whatever the base
-    // (atanh(h) / h - 1 - h^2 / 3) / h^4 of h^2, to 2^-43 of atanh
-    static constexpr float terms[] = {0x1.999998p-3f, 0x1.2493acp-3f, 0x1.c644a2p-4f, 0x1.8fee66p-4f};
+    // (atanh(h) / h - 1 - h^2 / 3) / h^4 of h^2, to 2^-36 of atanh
+    static constexpr float terms[] = {0x1.999a04p-3f, 0x1.24512p-3f, 0x1.dfdba4p-4f};
 };
 
 template <>
@@ -47,7 +47,9 @@ inline DoubleWord<T> precise_log2(Vec<T> x) {
     const Vec<T> m = parts.mantissa, one = broadcast(T{1}), zero = {};
     const DoubleWord<T> h = quotient<T>({m - one, zero}, fast_sum<T>(one, m));  // m < 2, so that it has no bits above those of 1
     const DoubleWord<T> z = product<T>(h, h), first = product<T>(z, double_word(P::third));
-    const DoubleWord<T> w = fast_sum<T>(first.high, first.low + z.high * z.high * polynomial<T>(z.high, P::terms));
+    const Vec<T> low = first.low + z.high * z.high * polynomial<T>(z.high, P::terms);
+    const DoubleWord<T> w =
+        sizeof(T) == sizeof(double) ? fast_sum<T>(first.high, low) : DoubleWord<T>{first.high, low};  // float has digits to spare
     const DoubleWord<T> rest = product<T>(h, w), half = fast_sum<T>(h.high, rest.high);
     const DoubleWord<T> fraction = product<T>({half.high, half.low + (h.low + rest.low)}, double_word(P::two_log2_e));
     const DoubleWord<T> total = fast_sum<T>(parts.exponent, fraction.high);  // the exponent is 0 or the greater
@@ -76,7 +78,7 @@ inline Vec<T> positive_power(Vec<T> x, Vec<T> y) {
     using P = PowerOf<T>;
     const Vec<T> above = -P::steepest > y ? broadcast(-P::steepest) : y;
     const Vec<T> exponent = P::steepest < above ? broadcast(P::steepest) : above;
-    return exp2<T>(product<T>({exponent, Vec<T>{}}, precise_log2<T>(x)));
+    return exp2<T>(product<T>(exponent, precise_log2<T>(x)));
 }
 
 /// Whether x is an integer; of numbers without a fraction all are.
