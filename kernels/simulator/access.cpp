@@ -2,6 +2,8 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
+
 #include "kernels/simulator/memory.h"
 #include "kernels/simulator/static_shared.h"
 
@@ -13,7 +15,9 @@ struct Place {
     Shadow* shadow = nullptr;
     const std::byte* base = nullptr;
     std::size_t bytes = 0;
-    const char* name = nullptr;
+    bool shared = false;
+
+    const char* name() const { return shared ? "shared memory" : "global memory"; }
 };
 
 const char* verb(AccessKind kind) {
@@ -35,14 +39,13 @@ Block* block_of_shared(Thread& self, const std::byte* address) {
 
 Place place_of(Thread& self, const std::byte* address) {
     if (Block* owner = block_of_shared(self, address))
-        return {owner->shared_shadow.get(), owner->shared, self.block->cluster->launch.shape.shared_bytes, "shared memory"};
+        return {owner->shared_shadow.get(), owner->shared, self.block->cluster->launch.shape.shared_bytes, true};
     const Range statics = static_shared_range(self.block->cluster->launch.kernel);
     if (statics.holds(address)) {
         if (!self.block->static_shadow) self.block->static_shadow = std::make_unique<Shadow>(statics.bytes);
-        return {self.block->static_shadow.get(), statics.base, statics.bytes, "shared memory"};
+        return {self.block->static_shadow.get(), statics.base, statics.bytes, true};
     }
-    if (Allocation* allocation = find_allocation(address))
-        return {&allocation->shadow, allocation->base, allocation->bytes, "global memory"};
+    if (Allocation* allocation = find_allocation(address)) return {&allocation->shadow, allocation->base, allocation->bytes, false};
     return {};
 }
 
@@ -67,22 +70,52 @@ const void* code_of(const Access& access, const void* near) {
     return reinterpret_cast<const void*>(high | access.code);
 }
 
-bool comes_before(const Access& access, const Thread& self) {
-    if (access.cluster != self.block->cluster->id()) return self.knowledge.of(access.cluster, access.thread) >= access.clock;
-    return access.thread == self.cluster_rank || self.knowledge.of(access.thread) >= access.clock;
+bool comes_before(const Access& access, const Actor& actor) {
+    if (access.cluster != actor.thread.block->cluster->id()) return actor.knowledge.of(access.cluster, access.thread) >= access.clock;
+    if (access.thread == actor.own || (access.thread == actor.id && access.clock == actor.clock)) return true;
+    return actor.knowledge.of(access.thread) >= access.clock;
 }
 
-std::string name_of(const Access& access, const Thread& self) {
-    if (access.cluster == self.block->cluster->id()) return name_of(*self.block->cluster->threads()[access.thread]);
-    return text("a thread of another block");
+/// Whether the writer has made what it wrote visible to asynchronous operations, and this one knows of that.
+bool is_proxy_fenced(const Access& write, const Actor& actor, bool shared) {
+    const Cluster& cluster = *actor.thread.block->cluster;
+    if (write.cluster != cluster.id() || write.thread >= cluster.thread_count()) return true;
+    const Thread& writer = *cluster.threads()[write.thread];
+    const auto& fences = shared ? writer.shared_proxy_fences : writer.global_proxy_fences;
+    const auto fence = std::lower_bound(fences.begin(), fences.end(), write.clock);
+    return fence != fences.end() && (write.thread == actor.own || actor.knowledge.of(write.thread) >= *fence);
 }
 
-[[noreturn]] void fail_race(Thread& self, const Access& earlier, bool earlier_wrote, const Place& place, std::size_t offset,
+bool is_asynchronous(const Access& access, const Actor& actor) {
+    const Cluster& cluster = *actor.thread.block->cluster;
+    return access.cluster == cluster.id() && access.thread >= cluster.thread_count();
+}
+
+std::string name_of(const Access& access, const Actor& actor) {
+    const Cluster& cluster = *actor.thread.block->cluster;
+    if (access.cluster != cluster.id()) return "a thread of another block";
+    if (!is_asynchronous(access, actor)) return name_of(*cluster.threads()[access.thread]);
+    const Operation& operation = cluster.agents.operation(access.thread);
+    return text("a ", operation.what, " of ", name_of(*operation.issuer));
+}
+
+/// "writes shared memory (byte 8) at softmax.cu:41", or what does it in the thread's place.
+std::string deed(const Actor& actor, const Place& place, std::size_t offset, AccessKind kind, const void* code) {
+    return text(actor.what ? text("its ", actor.what, " ") : "", verb(kind), " ", place.name(), " (byte ", offset, ") at ",
+                source_line(code));
+}
+
+[[noreturn]] void fail_race(const Actor& actor, const Access& earlier, bool earlier_wrote, const Place& place, std::size_t offset,
                             AccessKind kind, const void* code) {
-    self.block->cluster->fail(
-        self, "race",
-        text(verb(kind), " ", place.name, " (byte ", offset, ") at ", source_line(code), ", which ", name_of(earlier, self),
-             earlier_wrote ? " wrote" : " read", " at ", source_line(code_of(earlier, code)), "; no barrier or fence orders the two"));
+    const bool waited = !is_asynchronous(earlier, actor);
+    actor.thread.block->cluster->fail(
+        actor.thread, waited ? "race" : "missing wait",
+        text(deed(actor, place, offset, kind, code), ", which ", name_of(earlier, actor),
+             earlier_wrote ? waited ? " wrote" : " writes"
+             : waited      ? " read"
+                           : " reads",
+             " at ", source_line(code_of(earlier, code)),
+             waited ? "; no barrier or fence orders the two" : "; nothing has waited for that asynchronous operation"));
 }
 
 void keep(std::array<Access, Word::kept>& accesses, std::uint8_t& next, const Access& access) {
@@ -94,9 +127,9 @@ void keep(std::array<Access, Word::kept>& accesses, std::uint8_t& next, const Ac
 }
 
 /// The earlier access of the word that this one is not ordered after, or null.
-const Access* conflict(const std::array<Access, Word::kept>& earlier, const Access& access, const Thread& self) {
+const Access* conflict(const std::array<Access, Word::kept>& earlier, const Access& access, const Actor& actor) {
     for (const Access& other : earlier)
-        if ((other.bytes & access.bytes) && !(other.atomic && access.atomic) && !comes_before(other, self)) return &other;
+        if ((other.bytes & access.bytes) && !(other.atomic && access.atomic) && !comes_before(other, actor)) return &other;
     return nullptr;
 }
 
@@ -105,19 +138,22 @@ struct WordAccess {
     std::uint8_t bytes;  // of it
 };
 
-enum class Fault { none, uninitialised, race_with_read, race_with_write };
+enum class Fault { none, uninitialised, race_with_read, race_with_write, unfenced };
 
-/// Keeps the access, unless there is a fault; `earlier` is then the other side of a race.
-Fault enter_access(const Thread& self, Shadow& shadow, Shadow::Page& page, std::size_t offset, AccessKind kind, const Access& access,
-                   Access& earlier) {
+/// Keeps the access, unless there is a fault; `earlier` is then its other side.
+Fault enter_access(const Actor& actor, const Place& place, std::size_t offset, AccessKind kind, const Access& access, Access& earlier) {
+    Shadow::Page& page = place.shadow->page(offset, actor.thread.block->cluster->launch.number);
     const PageLock lock(page);
     Word& word = page.words[offset / 4 % Shadow::words_per_page];
-    std::uint8_t& written = shadow.written(offset);
+    std::uint8_t& written = place.shadow->written(offset);
     const bool reads = kind == AccessKind::read || kind == AccessKind::atomic;
     if (reads && (access.bytes & ~written)) return Fault::uninitialised;
-    if (const Access* other = conflict(word.writes, access, self)) return earlier = *other, Fault::race_with_write;
+    if (const Access* other = conflict(word.writes, access, actor)) return earlier = *other, Fault::race_with_write;
+    if (actor.async_proxy)
+        for (const Access& write : word.writes)
+            if ((write.bytes & access.bytes) && !is_proxy_fenced(write, actor, place.shared)) return earlier = write, Fault::unfenced;
     if (kind == AccessKind::read) return keep(word.reads, word.next_read, access), Fault::none;
-    if (const Access* other = conflict(word.reads, access, self)) return earlier = *other, Fault::race_with_read;
+    if (const Access* other = conflict(word.reads, access, actor)) return earlier = *other, Fault::race_with_read;
     written |= access.bytes;
     for (Access& other : word.writes) other.bytes &= static_cast<std::uint8_t>(~access.bytes);
     for (Access& other : word.reads) other.bytes &= static_cast<std::uint8_t>(~access.bytes);
@@ -125,46 +161,60 @@ Fault enter_access(const Thread& self, Shadow& shadow, Shadow::Page& page, std::
     return Fault::none;
 }
 
-void check_word(Thread& self, const Place& place, WordAccess part, AccessKind kind, const void* code) {
-    Cluster& cluster = *self.block->cluster;
-    const Access access{cluster.id(),
-                        self.clock,
-                        static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(code)),
-                        static_cast<std::uint16_t>(self.cluster_rank),
-                        part.bytes,
-                        kind >= AccessKind::atomic};
+void check_word(const Actor& actor, const Place& place, WordAccess part, AccessKind kind, const void* code) {
+    Cluster& cluster = *actor.thread.block->cluster;
+    const Access access{cluster.id(), actor.clock, static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(code)),
+                        actor.id,     part.bytes,  kind >= AccessKind::atomic};
     Access earlier;
-    const Fault fault =
-        enter_access(self, *place.shadow, place.shadow->page(part.offset, cluster.launch.number), part.offset, kind, access, earlier);
+    const Fault fault = enter_access(actor, place, part.offset, kind, access, earlier);
     if (fault == Fault::none) return;
     if (fault == Fault::uninitialised)
-        cluster.fail(self, "uninitialised memory",
-                     text(verb(kind), " ", place.name, " (byte ", part.offset, ") at ", source_line(code), ", which nothing has written"));
-    fail_race(self, earlier, fault == Fault::race_with_write, place, part.offset, kind, code);
+        cluster.fail(actor.thread, "uninitialised memory",
+                     text(deed(actor, place, part.offset, kind, code), ", which nothing has written"));
+    if (fault == Fault::unfenced)
+        cluster.fail(actor.thread, "missing proxy fence",
+                     text(deed(actor, place, part.offset, kind, code), ", which ", name_of(earlier, actor), " wrote at ",
+                          source_line(code_of(earlier, code)),
+                          "; the writer needs fence.proxy.async, and then a barrier, before asynchronous operations"));
+    fail_race(actor, earlier, fault == Fault::race_with_write, place, part.offset, kind, code);
 }
 
 }  // namespace
 
-void check_access(Thread& self, const void* address, std::size_t bytes, AccessKind kind, const void* code) {
-    if (self.fiber->holds(address)) return;  // its own registers and local memory
+void check_access(const Actor& actor, const void* address, std::size_t bytes, AccessKind kind, const void* code) {
     const auto* first = static_cast<const std::byte*>(address);
-    const Place place = place_of(self, first);
-    Cluster& cluster = *self.block->cluster;
+    const Place place = place_of(actor.thread, first);
+    Cluster& cluster = *actor.thread.block->cluster;
+    const auto what = [&] { return text(actor.what ? text("its ", actor.what, " ") : "", verb(kind), " ", bytes, " bytes at "); };
     if (!place.shadow) {
         if (kind == AccessKind::read && is_constant(address)) return;
-        cluster.fail(self, "out of bounds", text(verb(kind), " ", bytes, " bytes at ", source_line(code), ", ", where(self, first)));
+        cluster.fail(actor.thread, "out of bounds", text(what(), source_line(code), ", ", where(actor.thread, first)));
     }
+    if (const Block* owner = block_of_shared(actor.thread, first); owner && owner->alive == 0)
+        cluster.fail(actor.thread, "out of bounds", text(what(), source_line(code), ", in the shared memory of a block that has ended"));
     const auto offset = static_cast<std::size_t>(first - place.base);
     if (offset + bytes > place.bytes)
-        cluster.fail(self, "out of bounds",
-                     text(verb(kind), " ", bytes, " bytes at ", source_line(code), ", of which ", offset + bytes - place.bytes,
-                          " lie past the end of ", place.bytes, " bytes of ", place.name));
+        cluster.fail(actor.thread, "out of bounds",
+                     text(what(), source_line(code), ", of which ", offset + bytes - place.bytes, " lie past the end of ", place.bytes,
+                          " bytes of ", place.name()));
     for (std::size_t at = offset; at < offset + bytes;) {
         const std::size_t word = at / 4 * 4, end = std::min(word + 4, offset + bytes);
         const auto mask = static_cast<std::uint8_t>(((1u << (end - at)) - 1) << (at - word));
-        check_word(self, place, {word, mask}, kind, code);
+        check_word(actor, place, {word, mask}, kind, code);
         at = end;
     }
+}
+
+void check_access(Thread& self, const void* address, std::size_t bytes, AccessKind kind, const void* code) {
+    if (self.fiber->holds(address)) return;
+    const auto id = static_cast<std::uint16_t>(self.cluster_rank);
+    check_access(Actor{self, id, self.clock, self.knowledge, id}, address, bytes, kind, code);
+}
+
+Block* owner_of_shared(Thread& self, const void* address) {
+    const auto* byte = static_cast<const std::byte*>(address);
+    if (Block* owner = block_of_shared(self, byte)) return owner;
+    return static_shared_range(self.block->cluster->launch.kernel).holds(byte) ? self.block : nullptr;
 }
 
 void fail_misaligned(Thread& self, const void* address, std::size_t bytes, const void* code) {

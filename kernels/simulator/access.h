@@ -9,8 +9,26 @@ namespace pyengine::simulator {
 
 enum class AccessKind { read, write, atomic, atomic_write };
 
+/// Who touches memory: a thread, or an asynchronous operation that it starts.
+struct Actor {
+    Thread& thread;
+    std::uint16_t id;
+    std::uint32_t clock;
+    const Knowledge& knowledge;
+    std::uint32_t own;           // the thread whose accesses all came before; none: no_thread
+    const char* what = nullptr;  // of an asynchronous operation
+    bool async_proxy = false;
+
+    static constexpr std::uint32_t no_thread = UINT32_MAX;
+};
+
 /// Ends the launch with a report unless the access is in order.
+void check_access(const Actor& actor, const void* address, std::size_t bytes, AccessKind kind, const void* code);
+/// The same for a thread, whose registers and local memory are its own.
 void check_access(Thread& self, const void* address, std::size_t bytes, AccessKind kind, const void* code);
+
+/// The block whose shared memory this is; null where it is none.
+Block* owner_of_shared(Thread& self, const void* address);
 
 [[noreturn]] void fail_misaligned(Thread& self, const void* address, std::size_t bytes, const void* code);
 

@@ -21,7 +21,7 @@
 #define __constant__ static
 #define __shared__ thread_local
 #define __forceinline__ inline __attribute__((always_inline))
-#define __align__(bytes) alignas(bytes)
+#define __align__(bytes) __attribute__((aligned(bytes)))
 #define __launch_bounds__(...)
 #define __cluster_dims__(...)
 #define __grid_constant__

@@ -49,12 +49,11 @@ void check(const LaunchShape& s) {
     if (s.grid.x % s.cluster.x || s.grid.y % s.cluster.y || s.grid.z % s.cluster.z) refuse("clusters do not divide the grid");
 }
 
-/// The order in which threads take their first turn: as numbered, or shuffled where PYENGINE_SIMULATOR_SEED asks for it.
-void order_threads(std::deque<Thread*>& threads, std::uint64_t cluster) {
-    static const char* seed = std::getenv("PYENGINE_SIMULATOR_SEED");
-    if (!seed) return;
-    std::mt19937_64 generator(std::strtoull(seed, nullptr, 10) + cluster);
-    std::shuffle(threads.begin(), threads.end(), generator);
+/// What decides the order of threads and of asynchronous operations, where PYENGINE_SIMULATOR_SEED asks for a random one.
+std::optional<std::mt19937_64> random_of(std::uint64_t cluster) {
+    const char* seed = std::getenv("PYENGINE_SIMULATOR_SEED");
+    if (!seed) return {};
+    return std::mt19937_64(std::strtoull(seed, nullptr, 10) + cluster);
 }
 
 std::uint64_t next_launch() {
@@ -70,12 +69,13 @@ std::string name_of(const Thread& thread) { return text("block ", to_text(thread
 
 // A cluster ----------------------------------------------------------------------------------------------------------------------------------
 
-Cluster::Cluster(Launch& launch, std::uint64_t number) : launch(launch), number(number) {
+Cluster::Cluster(Launch& launch, std::uint64_t number)
+    : launch(launch), number(number), agents(launch.shape.cluster.count() * launch.shape.block.count()), random_(random_of(number)) {
     thread_count_ = launch.shape.cluster.count() * launch.shape.block.count();
     for (unsigned rank = 0; rank < launch.shape.cluster.count(); ++rank) make_block(number, rank);
     alive_ = thread_count_;
     ready_.assign(all_.begin(), all_.end());
-    order_threads(ready_, number);
+    if (random_) std::shuffle(ready_.begin(), ready_.end(), *random_);
 }
 
 Cluster::~Cluster() {
@@ -119,17 +119,24 @@ void Cluster::make_block(std::uint64_t cluster, unsigned rank) {
 Cluster::State Cluster::run() {
     unsigned idle_turns = 0;
     while (alive_ > 0 && !failed_ && !launch.obsolete(number)) {
-        if (ready_.empty()) {
+        if (ready_.empty() || (random_ && (*random_)() % 4 == 0)) in_flight.land_one(random_ ? &*random_ : nullptr);
+        if (ready_.empty() && in_flight.empty()) {
             report_deadlock();
             break;
         }
+        if (ready_.empty()) continue;
         Thread& thread = *ready_.front();
         ready_.pop_front();
         const unsigned spins = thread.spins;
         step(thread);
         idle_turns = thread.spins > spins ? idle_turns + 1 : 0;
+        if (idle_turns > ready_.size() && !in_flight.empty()) {
+            in_flight.land_one(nullptr);
+            idle_turns = 0;
+        }
         if (idle_turns > stalled_after * (ready_.size() + 1)) return State::stalled;
     }
+    if (alive_ == 0 && !failed_) report_unfinished();
     return State::finished;
 }
 
@@ -159,11 +166,11 @@ void Cluster::end(Thread& thread) {
     leave_meetings(thread);
 }
 
-void Cluster::sleep(Thread& thread, std::string waiting_for, const void* code) {
+void Cluster::sleep(Thread& thread, std::function<std::string()> waiting_for, const void* code) {
     thread.waiting_for = std::move(waiting_for);
     thread.waiting_at = code;
     thread.fiber->suspend();
-    thread.waiting_for.clear();
+    thread.waiting_for = nullptr;
 }
 
 void Cluster::wake(Thread& thread) {
@@ -187,12 +194,19 @@ void Cluster::report_deadlock() {
     std::string message = text("simulator: deadlock: kernel ", function_name(launch.kernel));
     std::map<std::string, std::vector<const Thread*>> groups;
     for (const Thread* thread : all_)
-        if (!thread->done) groups[text(thread->waiting_for, ", at ", source_line(thread->waiting_at))].push_back(thread);
+        if (!thread->done) groups[text(thread->waiting_for(), ", at ", source_line(thread->waiting_at))].push_back(thread);
     for (const auto& [what, threads] : groups) {
         message += text(": ", threads.size(), " threads wait for ", what, ": ", name_of(*threads.front()));
         if (threads.size() > 1) message += text(" to ", name_of(*threads.back()));
     }
     launch.report(number, message + "; no thread is left that could let them go on");
+}
+
+void Cluster::report_unfinished() {
+    const Operation* operation = in_flight.first();
+    if (!operation) return;
+    launch.report(number, text("simulator: missing wait: kernel ", function_name(launch.kernel), ", ", name_of(*operation->issuer),
+                               ": its ", operation->what, " at ", source_line(operation->code), " is still under way when the block ends"));
 }
 
 // A launch -----------------------------------------------------------------------------------------------------------------------------------

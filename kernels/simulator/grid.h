@@ -10,9 +10,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
+#include "kernels/simulator/async.h"
 #include "kernels/simulator/fiber.h"
 #include "kernels/simulator/knowledge.h"
 #include "kernels/simulator/launch.h"
@@ -39,7 +42,16 @@ struct Thread {
     Knowledge fenced;         // what it knew at its last memory fence: what its atomic operations tell others
     std::vector<std::pair<std::uint32_t, Knowledge>> heard;  // of whom, what: from atomic operations since; a fence makes it known
 
-    std::string waiting_for;  // said if it never ends
+    std::vector<std::uint32_t> shared_proxy_fences, global_proxy_fences;  // the clocks of its fence.proxy.async
+    std::vector<std::uint32_t> mbarrier_fences;                           // of its fence.mbarrier_init
+    std::shared_ptr<CopyGroups> copies;                                   // of cp.async
+    std::shared_ptr<BulkGroups> bulk_copies;                              // of TMA stores
+    std::shared_ptr<Accumulators> accumulators;                           // of wgmma
+    unsigned registers = 0;                                               // setmaxnreg; 0: as launched
+    bool at_cluster_barrier = false;                                      // arrived, and others have not
+    bool owes_cluster_wait = false;                                       // arrived, and has not waited
+
+    std::function<std::string()> waiting_for;  // said if it never ends
     const void* waiting_at = nullptr;
     unsigned spins = 0;  // turns in a row that it gave up
     unsigned looks = 0;  // at memory that others may change
@@ -77,8 +89,11 @@ struct Block {
     std::unique_ptr<Shadow> shared_shadow, static_shadow;
     std::map<std::size_t, std::uint32_t> static_words;  // while another block runs: the contents of its static shared memory
     Meeting barriers[16];
-    std::vector<int> votes;                                // in the barrier that counts
-    std::map<const void*, std::shared_ptr<void>> objects;  // barriers and pending copies that live in shared memory, by their address
+    std::vector<int> votes;                                      // in the barrier that counts
+    std::map<const void*, std::shared_ptr<Mbarrier>> mbarriers;  // by their address
+    std::vector<std::shared_ptr<WarpGroup>> warp_groups;         // of those that have used wgmma
+    int free_registers = 0;                                      // of all threads, given up by setmaxnreg
+    std::vector<Thread*> register_waiters;
 };
 
 /// One launch of a kernel.
@@ -122,7 +137,7 @@ public:
     std::vector<std::unique_ptr<Block>> blocks;
 
     /// From a fiber: stops the thread until `wake`; what it waits for is said if that never happens.
-    void sleep(Thread& thread, std::string waiting_for, const void* code);
+    void sleep(Thread& thread, std::function<std::string()> waiting_for, const void* code);
     void wake(Thread& thread);
     /// From a fiber: others go first.
     void yield(Thread& thread);
@@ -134,13 +149,18 @@ public:
     const std::vector<Thread*>& threads() const { return all_; }
     std::size_t alive() const { return alive_; }
     Meeting barrier;
+    Knowledge barrier_learned;  // when it was last complete
+    Agents agents;
+    InFlight in_flight;
 
 private:
     void make_block(std::uint64_t cluster, unsigned rank);
     void step(Thread& thread);
     void end(Thread& thread);
     void report_deadlock();
+    void report_unfinished();
 
+    std::optional<std::mt19937_64> random_;  // with PYENGINE_SIMULATOR_SEED
     std::size_t thread_count_ = 0, alive_ = 0;
     std::vector<Thread*> all_;
     std::deque<Thread*> ready_;

@@ -1,4 +1,5 @@
-// What a thread knows to have happened: for every thread of its cluster, up to which clock. Barriers and their kin pass it on.
+// What a thread knows to have happened: for every thread of its cluster, and every asynchronous operation (async.h), up to which clock.
+// Barriers and their kin pass it on.
 #pragma once
 
 #include <algorithm>
@@ -14,24 +15,31 @@ public:
     Knowledge() : Knowledge(0) {}
     explicit Knowledge(std::size_t threads) : clocks_(std::make_shared<Clocks>(threads)) {}
 
-    std::uint32_t of(std::size_t thread) const { return (*clocks_)[thread]; }
+    std::uint32_t of(std::size_t thread) const { return at(*clocks_, thread); }
 
     void learn(std::size_t thread, std::uint32_t clock) {
-        if (of(thread) < clock) own()[thread] = clock;
+        if (of(thread) >= clock) return;
+        Clocks& mine = own();
+        if (mine.size() <= thread) mine.resize(thread + 1);
+        mine[thread] = clock;
     }
 
     void join(const Knowledge& other) {
-        if (clocks_ != other.clocks_) {
-            Clocks& mine = own();
-            for (std::size_t i = 0; i < mine.size(); ++i) mine[i] = std::max(mine[i], (*other.clocks_)[i]);
-        }
+        if (clocks_ != other.clocks_) take_later(own(), *other.clocks_);
         for (const auto& [cluster, clocks] : other.elsewhere_) hear_of(cluster, clocks);
+    }
+
+    /// Only what both know.
+    void restrict_to(const Knowledge& other) {
+        if (clocks_ == other.clocks_) return;
+        Clocks& mine = own();
+        for (std::size_t i = 0; i < mine.size(); ++i) mine[i] = std::min(mine[i], other.of(i));
     }
 
     /// Of another cluster.
     std::uint32_t of(std::uint32_t cluster, std::size_t thread) const {
         const auto found = elsewhere_.find(cluster);
-        return found == elsewhere_.end() ? 0 : found->second[thread];
+        return found == elsewhere_.end() ? 0 : at(found->second, thread);
     }
 
     /// What a thread of another cluster knew; `cluster` is its own.
@@ -52,11 +60,14 @@ private:
         return *clocks_;
     }
 
-    void hear_of(std::uint32_t cluster, const Clocks& clocks) {
-        Clocks& known = elsewhere_[cluster];
+    static std::uint32_t at(const Clocks& clocks, std::size_t i) { return i < clocks.size() ? clocks[i] : 0; }
+
+    static void take_later(Clocks& known, const Clocks& clocks) {
         if (known.size() < clocks.size()) known.resize(clocks.size());
         for (std::size_t i = 0; i < clocks.size(); ++i) known[i] = std::max(known[i], clocks[i]);
     }
+
+    void hear_of(std::uint32_t cluster, const Clocks& clocks) { take_later(elsewhere_[cluster], clocks); }
 
     std::shared_ptr<Clocks> clocks_;
     std::map<std::uint32_t, Clocks> elsewhere_;

@@ -60,7 +60,9 @@ std::string source_line(const void* code) {
 std::string function_name(const void* code) {
     const auto lines = look_up(code);
     if (lines.empty() || lines[0].find('?') != std::string::npos) return address_of(code);
-    const std::string& name = lines[0];
+    const std::string anonymous = "(anonymous namespace)::";
+    std::string name = lines[0];
+    for (auto at = name.find(anonymous); at != std::string::npos; at = name.find(anonymous)) name.erase(at, anonymous.size());
     return name.substr(0, name.find('('));
 }
 

@@ -19,7 +19,7 @@ void release(Meeting& meeting, const Thread* self, Cluster& cluster) {
         if (thread != self) cluster.wake(*thread);
 }
 
-void wait_in(Meeting& meeting, Thread& self, std::string what, const void* code) {
+void wait_in(Meeting& meeting, Thread& self, std::function<std::string()> what, const void* code) {
     meeting.waiting.push_back(&self);
     self.block->cluster->sleep(self, std::move(what), code);
 }
@@ -37,15 +37,6 @@ void complete(Meeting& barrier, const Thread* self, Cluster& cluster) {
     release(barrier, self, cluster);
 }
 
-/// A barrier that every living thread of a block or cluster must reach.
-void whole_barrier(Meeting& barrier, const char* what, std::size_t alive, const void* code) {
-    Thread& self = *current_thread();
-    check_same_place(barrier, self, what, code);
-    arrive(barrier, self, code);
-    if (barrier.arrived.size() == alive) return complete(barrier, &self, *self.block->cluster);
-    wait_in(barrier, self, what, code);
-}
-
 }  // namespace
 
 void share_knowledge(const std::vector<Thread*>& threads) {
@@ -60,13 +51,60 @@ void share_knowledge(const std::vector<Thread*>& threads) {
 }
 
 void block_barrier(const void* code) {
-    Block& block = *current_thread()->block;
-    whole_barrier(block.barriers[0], "__syncthreads", block.alive, code);
+    Thread& self = *current_thread();
+    Meeting& barrier = self.block->barriers[0];
+    check_same_place(barrier, self, "__syncthreads", code);
+    arrive(barrier, self, code);
+    if (barrier.arrived.size() == self.block->alive) return complete(barrier, &self, *self.block->cluster);
+    wait_in(barrier, self, [] { return std::string("__syncthreads"); }, code);
 }
 
-void cluster_barrier(const void* code) {
-    Cluster& cluster = *current_thread()->block->cluster;
-    whole_barrier(cluster.barrier, "the barrier of the cluster", cluster.alive(), code);
+// The barrier of the cluster -----------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+std::size_t arrived_alive(const Meeting& barrier) {
+    return static_cast<std::size_t>(
+        std::count_if(barrier.arrived.begin(), barrier.arrived.end(), [](const Thread* t) { return !t->done; }));
+}
+
+/// Those that wait go on; those that have only arrived find `learned` when they come to wait.
+void complete_cluster_barrier(Cluster& cluster) {
+    cluster.barrier_learned = cluster.barrier.learned;
+    for (Thread* thread : cluster.barrier.arrived) thread->at_cluster_barrier = false;
+    release(cluster.barrier, nullptr, cluster);
+}
+
+}  // namespace
+
+void cluster_arrive(bool releases, const void* code) {
+    Thread& self = *current_thread();
+    Cluster& cluster = *self.block->cluster;
+    if (self.owes_cluster_wait)
+        cluster.fail(self, "wrong barrier",
+                     text("arrives at the barrier of the cluster twice, at ", source_line(code), ", without waiting"));
+    self.at_cluster_barrier = self.owes_cluster_wait = true;
+    if (cluster.barrier.arrived.empty()) cluster.barrier.learned = self.knowledge;
+    arrive(cluster.barrier, self, code);
+    if (releases) {
+        cluster.barrier.learned.join(self.knowledge);
+        cluster.barrier.learned.learn(self.cluster_rank, self.clock++);
+    }
+    if (arrived_alive(cluster.barrier) == cluster.alive()) complete_cluster_barrier(cluster);
+}
+
+void cluster_wait(const void* code) {
+    Thread& self = *current_thread();
+    Cluster& cluster = *self.block->cluster;
+    if (!self.owes_cluster_wait)
+        cluster.fail(self, "wrong barrier",
+                     text("waits at the barrier of the cluster, at ", source_line(code), ", without arriving first"));
+    if (self.at_cluster_barrier)
+        wait_in(
+            cluster.barrier, self,
+            [&cluster] { return text("the barrier of the cluster (", cluster.barrier.arrived.size(), " threads arrived)"); }, code);
+    self.owes_cluster_wait = false;
+    self.knowledge.join(cluster.barrier_learned);
 }
 
 // Named barriers -----------------------------------------------------------------------------------------------------------------------------
@@ -110,7 +148,12 @@ void named_barrier_sync(unsigned number, unsigned count, const void* code) {
     if (arrive_at_named(number, count, true, code)) return;
     Thread& self = *current_thread();
     Meeting& barrier = self.block->barriers[number];
-    wait_in(barrier, self, text("barrier ", number, " (", barrier.expected, " threads)"), code);
+    wait_in(
+        barrier, self,
+        [&barrier, number] {
+            return text("barrier ", number, " (", barrier.arrived.size(), " of ", barrier.expected, " threads arrived)");
+        },
+        code);
 }
 
 // Warps --------------------------------------------------------------------------------------------------------------------------------------
@@ -166,7 +209,7 @@ void warp_meeting(const char* what, std::uint32_t mask, void* payload, bool orde
     meeting.finish = finish;
     const unsigned expected = lanes_alive(*self.warp, mask);
     if (meeting.arrived.size() == expected) return complete_meeting(*self.warp, meeting, &self, cluster);
-    wait_in(meeting, self, text(what, " with mask ", mask), code);
+    wait_in(meeting, self, [=] { return text(what, " with mask ", mask); }, code);
 }
 
 void leave_meetings(Thread& thread) {
@@ -174,7 +217,7 @@ void leave_meetings(Thread& thread) {
     Cluster& cluster = *block.cluster;
     Meeting& barrier = block.barriers[0];
     if (!barrier.arrived.empty() && barrier.arrived.size() == block.alive) complete(barrier, nullptr, cluster);
-    if (!cluster.barrier.arrived.empty() && cluster.barrier.arrived.size() == cluster.alive()) complete(cluster.barrier, nullptr, cluster);
+    if (!cluster.barrier.arrived.empty() && arrived_alive(cluster.barrier) == cluster.alive()) complete_cluster_barrier(cluster);
     for (std::size_t i = thread.warp->meetings.size(); i-- > 0;) {
         Meeting& meeting = thread.warp->meetings[i];
         if (meeting.arrived.size() == lanes_alive(*thread.warp, meeting.mask)) complete_meeting(*thread.warp, meeting, nullptr, cluster);

@@ -13,7 +13,9 @@ void block_barrier(const void* code);
 /// Barrier 1 to 15, for `count` threads, a multiple of 32: wait for the others, or only arrive.
 void named_barrier_sync(unsigned barrier, unsigned count, const void* code);
 void named_barrier_arrive(unsigned barrier, unsigned count, const void* code);
-void cluster_barrier(const void* code);
+/// barrier.cluster: what a thread did before others know after their wait, if its arrival releases.
+void cluster_arrive(bool releases, const void* code);
+void cluster_wait(const void* code);
 
 /// The lanes of `mask` meet. The last to arrive calls finish with every lane's payload (null for lanes outside the mask).
 /// With `orders` the lanes know afterwards what the others did before.
