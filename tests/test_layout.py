@@ -92,6 +92,10 @@ def allowed(path: Path) -> Callable[[str], bool]:
         return lambda name: name.startswith("kernels/") and not name.startswith("kernels/cpu/")
     if where.startswith("kernels/cpu/"):
         return lambda name: name.startswith("kernels/") and not name.startswith("kernels/reference/")
+    if where.startswith("kernels/simulator/"):
+        return lambda name: re.fullmatch(r"kernels/((simulator|cuda)/)?\w+\.h|kernels/cpu/parallel\.h", name) is not None
+    if where.startswith("kernels/cuda/"):
+        return lambda name: name.startswith("kernels/") and not name.startswith(("kernels/reference/", "kernels/cpu/"))
     if where.startswith("kernels/"):
         return lambda name: re.fullmatch(r"kernels/\w+\.h", name) is not None
     if where.startswith("csrc/bindings/"):
