@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from pyengine import _engine
 from pyengine import dtypes as _dtypes
+from pyengine import hints as _hints
 from pyengine import tensor as _tensor  # first: it sets the order in which the modules that know each other are made
 from pyengine.anomaly import *
 from pyengine.autograd import *
@@ -40,14 +41,19 @@ bool = _dtypes.bool_
 e, pi, inf, nan, newaxis = _math.e, _math.pi, _math.inf, _math.nan, None
 
 _made_of_ops = ("cuda", "data", "fft", "lib", "linalg", "models", "nn", "optim")
-del linalg  # the ops of that name came along with the others; the extension is imported when first used
+
+# With the ops came the modules that they are in; the extensions linalg and fft, of the same names as some, are imported when first used.
+for _name, _module in list(globals().items()):
+    if isinstance(_module, _ModuleType) and _module.__name__.startswith("pyengine.ops."):
+        del globals()[_name]
+del _name, _module
 
 
 def __getattr__(name: str) -> _ModuleType:
     """The namespaces above the ops are imported when first used: they would double the time that an import takes."""
     if name in _made_of_ops:
         return _importlib.import_module(f"pyengine.{name}")
-    raise AttributeError(f"module 'pyengine' has no attribute '{name}'")
+    raise AttributeError(f"module 'pyengine' has no attribute '{name}'{_hints.of_function(name)}")
 
 
 def __dir__() -> list[str]:

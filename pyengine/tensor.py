@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyengine import _engine, dtypes
+from pyengine import _engine, dtypes, hints
 from pyengine.fast import fast
 
 if TYPE_CHECKING:
@@ -197,6 +197,10 @@ class Tensor(_engine.TensorBase):
                 f"index: not an integer scalar: {self.dtype}, shape {self.shape}; only integer tensors of rank 0 can be indices"
             )
         return int(self.item())
+
+    def __getattr__(self, name: str) -> Any:
+        """Only called where there is no such attribute."""
+        raise AttributeError(f"'Tensor' object has no attribute '{name}'{hints.of_method(name, ops)}", name=name, obj=self)
 
     # Indexing ---------------------------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from pyengine import _engine
 from pyengine.cli import info, predict, train
 
 
@@ -20,6 +21,7 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; what the user can mend ends in one line on standard error and a status other than 0."""
     parser = _Parser(prog="pyengine", description="A lightweight tensor engine: train a network, try it on images, see what was built.")
+    parser.add_argument("--version", action="version", version=f"pyengine {_engine.version}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
     for command in (train, predict, info):
         command.add_parser(commands)
