@@ -9,6 +9,7 @@
 #include "kernels/cpu/parallel.h"
 #include "kernels/simulator/static_shared.h"
 #include "kernels/simulator/sync.h"
+#include "kernels/simulator/tma.h"
 
 namespace pyengine::simulator {
 namespace {
@@ -163,6 +164,10 @@ void Cluster::end(Thread& thread) {
     idle_fibers.push_back(std::move(thread.fiber));
     --alive_;
     --thread.block->alive;
+    if (const auto fault = finish_stores(thread)) {
+        launch.report(number, *fault);
+        failed_ = true;
+    }
     leave_meetings(thread);
 }
 
