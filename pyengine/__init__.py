@@ -31,6 +31,7 @@ if _TYPE_CHECKING:
     from pyengine import models as models
     from pyengine import nn as nn
     from pyengine import optim as optim
+    from pyengine import simulator as simulator
 
 __version__ = _engine.version
 __array_api_version__ = "2025.12"
@@ -40,7 +41,7 @@ set_num_threads = _engine.set_thread_count
 bool = _dtypes.bool_
 e, pi, inf, nan, newaxis = _math.e, _math.pi, _math.inf, _math.nan, None
 
-_made_of_ops = ("cuda", "data", "fft", "lib", "linalg", "models", "nn", "optim")
+_made_of_ops = ("cuda", "data", "fft", "lib", "linalg", "models", "nn", "optim", "simulator")
 
 # With the ops came the modules that they are in; the extensions linalg and fft, of the same names as some, are imported when first used.
 for _name, _module in list(globals().items()):

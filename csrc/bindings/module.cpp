@@ -40,4 +40,5 @@ PYBIND11_MODULE(_engine, m) {
     bindings::register_optim(m);
     bindings::register_pool(m);
     bindings::register_shape(m);
+    bindings::register_simulator(m);
 }

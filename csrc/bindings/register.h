@@ -19,6 +19,7 @@ void register_nn(pybind11::module_& m);
 void register_optim(pybind11::module_& m);
 void register_pool(pybind11::module_& m);
 void register_shape(pybind11::module_& m);
+void register_simulator(pybind11::module_& m);
 void register_tensor(pybind11::module_& m);
 
 }  // namespace pyengine::bindings

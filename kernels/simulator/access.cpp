@@ -6,6 +6,7 @@
 
 #include "kernels/simulator/memory.h"
 #include "kernels/simulator/static_shared.h"
+#include "kernels/simulator/trace.h"
 
 namespace pyengine::simulator {
 namespace {
@@ -47,6 +48,12 @@ Place place_of(Thread& self, const std::byte* address) {
     }
     if (Allocation* allocation = find_allocation(address)) return {&allocation->shadow, allocation->base, allocation->bytes, false};
     return {};
+}
+
+Touch touch_of(const Thread& self, std::size_t offset, std::size_t bytes, AccessKind kind) {
+    const Dim3 at = self.block->index, grid = self.block->cluster->launch.shape.grid;
+    const std::uint64_t block = (std::uint64_t{at.z} * grid.y + at.y) * grid.x + at.x;
+    return {block, self.rank, static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(bytes), kind != AccessKind::read};
 }
 
 /// Tables in the program itself, as __constant__ memory is.
@@ -197,6 +204,7 @@ void check_access(const Actor& actor, const void* address, std::size_t bytes, Ac
         cluster.fail(actor.thread, "out of bounds",
                      text(what(), source_line(code), ", of which ", offset + bytes - place.bytes, " lie past the end of ", place.bytes,
                           " bytes of ", place.name()));
+    if (tracing() && place.shared) note(touch_of(actor.thread, offset, bytes, kind));
     for (std::size_t at = offset; at < offset + bytes;) {
         const std::size_t word = at / 4 * 4, end = std::min(word + 4, offset + bytes);
         const auto mask = static_cast<std::uint8_t>(((1u << (end - at)) - 1) << (at - word));

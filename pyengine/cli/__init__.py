@@ -1,4 +1,4 @@
-"""The command line: ``pyengine train``, ``pyengine predict``, ``pyengine info``."""
+"""The command line: ``pyengine train``, ``pyengine predict``, ``pyengine simulate``, ``pyengine info``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from pyengine import _engine
-from pyengine.cli import info, predict, train
+from pyengine.cli import info, predict, simulate, train
 
 
 class _Parser(argparse.ArgumentParser):
@@ -23,12 +23,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _Parser(prog="pyengine", description="A lightweight tensor engine: train a network, try it on images, see what was built.")
     parser.add_argument("--version", action="version", version=f"pyengine {_engine.version}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
-    for command in (train, predict, info):
+    for command in (train, predict, simulate, info):
         command.add_parser(commands)
     arguments = parser.parse_args(argv)
     try:
         return int(arguments.run(arguments))
-    except (OSError, ValueError, ImportError, MemoryError) as error:
+    except (OSError, ValueError, ImportError, MemoryError, RuntimeError) as error:
         print(f"{parser.prog}: {_one_line(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

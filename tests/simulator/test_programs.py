@@ -1,0 +1,175 @@
+"""Kernels and programs of users in the simulator: translation, arguments, reports, pictures."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pyengine as pe
+from pyengine import _engine
+
+pytestmark = pytest.mark.skipif("simulator" not in _engine.available_devices(), reason="this build has no simulator")
+
+KERNELS = """\
+__global__ void square(const float* __restrict__ x, float* y, int n) {  // y[i] = x[i]^2
+    const int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = x[i] * x[i];
+}
+
+__global__ void __launch_bounds__(256) reverse(const int* x, int* y) {
+    __shared__ int tile[256];
+    tile[threadIdx.x] = x[threadIdx.x];
+    __syncthreads();
+    y[threadIdx.x] = tile[255 - threadIdx.x];
+}
+
+__global__ void transpose(const float* x, float* y) {
+    extern __shared__ float tile[];
+    tile[threadIdx.y * 33 + threadIdx.x] = x[threadIdx.y * 32 + threadIdx.x];
+    __syncthreads();
+    y[threadIdx.y * 32 + threadIdx.x] = tile[threadIdx.x * 33 + threadIdx.y];
+}
+
+template <typename T>
+__global__ void unused(T* x) { x[0] = 0; }
+
+__global__ void without_barrier(const int* x, int* y) {
+    __shared__ int tile[256];
+    tile[threadIdx.x] = 0;
+    __syncthreads();
+    tile[threadIdx.x] = x[threadIdx.x];
+    y[threadIdx.x] = tile[255 - threadIdx.x];
+}
+"""
+
+PROGRAM = """\
+#include <cuda_runtime.h>
+#include <cstdio>
+
+__global__ void fill(float* x, int n, float value) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < LIMIT) x[i] = value;
+}
+
+int main() {
+    float* x;
+    cudaMalloc(&x, 100 * sizeof(float));
+    fill<<<dim3(1), 128>>>(x, 100, 2.5f);
+    float y[100];
+    cudaMemcpy(y, x, sizeof y, cudaMemcpyDeviceToHost);
+    cudaFree(x);
+    printf("%g %g\\n", y[0], y[99]);
+    return 3;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> pe.simulator.Program:
+    path = tmp_path_factory.mktemp("programs") / "lesson.cu"
+    path.write_text(KERNELS)
+    return pe.simulator.load(path)
+
+
+def on_simulator(values: object, dtype: object) -> pe.Tensor:
+    return pe.asarray(values, dtype=dtype, device="simulator")
+
+
+def test_kernels_by_name(program: pe.simulator.Program) -> None:
+    assert list(program) == ["square", "reverse", "transpose", "without_barrier"]
+    assert program["square"].parameters == ("const float* __restrict__ x", "float* y", "int n")
+
+
+def test_results(program: pe.simulator.Program) -> None:
+    x, y = on_simulator(np.arange(1000), pe.float32), pe.zeros(1000, device="simulator")
+    program["square"](grid=4, block=256)(x, y, 1000)
+    np.testing.assert_array_equal(y.to("cpu").numpy(), np.arange(1000.0) ** 2)
+    a, b = on_simulator(np.arange(256), pe.int32), pe.zeros(256, dtype=pe.int32, device="simulator")
+    program["reverse"](1, 256)(a, b)
+    np.testing.assert_array_equal(b.to("cpu").numpy(), np.arange(256)[::-1])
+
+
+def test_dynamic_shared_memory_and_its_trace(program: pe.simulator.Program, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).standard_normal((32, 32)).astype(np.float32)
+    x, y = on_simulator(values, pe.float32), pe.zeros((32, 32), device="simulator")
+    with pe.simulator.trace() as touches:
+        program["transpose"](1, (32, 32), 32 * 33 * 4)(x, y)
+    np.testing.assert_array_equal(y.to("cpu").numpy(), values.T)
+    assert touches.table.shape == (2048, 5)
+    written = touches.table[touches.table[:, 4] == 1]
+    np.testing.assert_array_equal(np.sort(written[:, 1]), np.arange(1024))
+    np.testing.assert_array_equal(written[:, 2], 4 * (written[:, 1] // 32 * 33 + written[:, 1] % 32))
+    touches.draw(tmp_path / "shared.png")
+    pe.simulator.draw_fragment(tmp_path / "fragment.png")
+    assert (tmp_path / "shared.png").read_bytes()[:4] == (tmp_path / "fragment.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_too_little_shared_memory(program: pe.simulator.Program) -> None:
+    x = pe.zeros((32, 32), device="simulator")
+    with pytest.raises(pe.simulator.SimulatorError, match=r"out of bounds: kernel transpose.*lesson\.cu:15.*of the block's 4096 bytes"):
+        program["transpose"](1, (32, 32), 4096)(x, x)
+
+
+def test_a_missing_barrier_is_a_race(program: pe.simulator.Program) -> None:
+    x, y = pe.zeros(256, dtype=pe.int32, device="simulator"), pe.zeros(256, dtype=pe.int32, device="simulator")
+    with pytest.raises(pe.simulator.SimulatorError, match=r"race: kernel without_barrier.*lesson\.cu:2[78].*lesson\.cu:2[578]"):
+        program["without_barrier"](1, 256)(x, y)
+    program["reverse"](1, 256)(x, y)  # and the next launch is none the worse
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((), TypeError, "wrong number of arguments: 0; must be 3"),
+        (("cpu", "cpu", 1), TypeError, "no tensor on the simulator"),
+        ((1, 2, 3), TypeError, "no tensor on the simulator: int"),
+        (("float64", "simulator", 1), TypeError, "const float\\* __restrict__ x is not float64"),
+        (("strided", "simulator", 1), ValueError, "not contiguous"),
+        (("simulator", "simulator", "many"), TypeError, ""),
+    ],
+)
+def test_wrong_arguments(program: pe.simulator.Program, arguments: tuple[object, ...], error: type[Exception], message: str) -> None:
+    tensors = {
+        "cpu": pe.zeros(8),
+        "simulator": pe.zeros(8, device="simulator"),
+        "float64": pe.zeros(8, dtype=pe.float64, device="simulator"),
+        "strided": pe.zeros(16, device="simulator")[::2],
+    }
+    with pytest.raises(error, match=message):
+        program["square"](1, 8)(*(tensors.get(a, a) if isinstance(a, str) else a for a in arguments))
+
+
+@pytest.mark.parametrize("size", [0, -1, (1, 2, 3, 4), (), 2**31, "4"])
+def test_wrong_sizes(program: pe.simulator.Program, size: object) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        program["square"](size, 8)  # type: ignore[arg-type]  # that is the point
+    with pytest.raises(pe.simulator.SimulatorError, match="more than 1024 threads"):
+        x = pe.zeros(8, device="simulator")
+        program["square"](1, 2048)(x, x, 8)
+
+
+def test_a_program_with_main(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.cu", tmp_path / "bad.cu"
+    good.write_text(PROGRAM.replace("LIMIT", "n"))
+    bad.write_text(PROGRAM.replace("LIMIT", "n + 1"))
+    run = [sys.executable, "-m", "pyengine", "simulate"]
+    done = subprocess.run([*run, str(good)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, "2.5 2.5\n"), done.stderr
+    done = subprocess.run([*run, str(bad)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "out of bounds: kernel fill, block (0, 0, 0), thread (100, 0, 0): writes 4 bytes at bad.cu:6, 0 bytes past" in done.stderr
+
+
+def test_what_does_not_compile_or_has_no_main(tmp_path: Path, program: pe.simulator.Program) -> None:
+    path = tmp_path / "broken.cu"
+    path.write_text("__global__ void f(float* x) { x[0] = undefined_name; }")
+    with pytest.raises(RuntimeError, match=r"does not compile:(.|\n)*undefined_name"):
+        pe.simulator.load(path)
+    with pytest.raises(ValueError, match="no main"):
+        program.main()
+    with pytest.raises(FileNotFoundError):
+        pe.simulator.load(tmp_path / "missing.cu")
