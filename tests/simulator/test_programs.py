@@ -129,7 +129,7 @@ def test_a_missing_barrier_is_a_race(program: pe.simulator.Program) -> None:
         ((1, 2, 3), TypeError, "no tensor on the simulator: int"),
         (("float64", "simulator", 1), TypeError, "const float\\* __restrict__ x is not float64"),
         (("strided", "simulator", 1), ValueError, "not contiguous"),
-        (("simulator", "simulator", "many"), TypeError, ""),
+        (("simulator", "simulator", "many"), TypeError, "str"),
     ],
 )
 def test_wrong_arguments(program: pe.simulator.Program, arguments: tuple[object, ...], error: type[Exception], message: str) -> None:
@@ -147,8 +147,11 @@ def test_wrong_arguments(program: pe.simulator.Program, arguments: tuple[object,
 def test_wrong_sizes(program: pe.simulator.Program, size: object) -> None:
     with pytest.raises((ValueError, TypeError)):
         program["square"](size, 8)  # type: ignore[arg-type]  # that is the point
+
+
+def test_more_threads_than_a_block_can_have(program: pe.simulator.Program) -> None:
+    x = pe.zeros(8, device="simulator")
     with pytest.raises(pe.simulator.SimulatorError, match="more than 1024 threads"):
-        x = pe.zeros(8, device="simulator")
         program["square"](1, 2048)(x, x, 8)
 
 
