@@ -147,8 +147,11 @@ int block_vote(int predicate, int (*fold)(int, int), const void* code) {
     simulator::block_barrier(code);
     int result = votes.front();
     for (std::size_t i = 1; i < votes.size(); ++i) result = fold(result, votes[i]);
+    if (++self.block->votes_seen == votes.size()) {  // by the last: the first may go on to its next vote before others leave this one
+        votes.clear();
+        self.block->votes_seen = 0;
+    }
     simulator::block_barrier(code);
-    votes.clear();
     return result;
 }
 

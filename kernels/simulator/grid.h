@@ -90,6 +90,7 @@ struct Block {
     std::map<std::size_t, std::uint32_t> static_words;  // while another block runs: the contents of its static shared memory
     Meeting barriers[16];
     std::vector<int> votes;                                      // in the barrier that counts
+    std::size_t votes_seen = 0;                                  // by how many threads
     std::map<const void*, std::shared_ptr<Mbarrier>> mbarriers;  // by their address
     std::vector<std::shared_ptr<WarpGroup>> warp_groups;         // of those that have used wgmma
     int free_registers = 0;                                      // of all threads, given up by setmaxnreg
