@@ -6,6 +6,8 @@
 //   any element type
 #pragma once
 
+#include <cstddef>
+
 #include "kernels/axes.h"
 #include "kernels/element_type.h"
 #include "kernels/isa.h"
@@ -20,7 +22,11 @@ struct ArgReduceArgs {
     Axes kept;                        // strides of x
     const std::int64_t* out_strides;  // of the kept axes
     std::int64_t size, stride;        // of the reduced axis
+    void* workspace;                  // argreduce_workspace(args) bytes, 64-byte aligned
 };
+
+template <Isa isa>
+std::size_t argreduce_workspace(const ArgReduceArgs& args);
 
 template <Isa isa>
 void argreduce(const ArgReduceArgs& args);

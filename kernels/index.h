@@ -5,6 +5,8 @@
 // Fast where inner is one axis of stride 1: rows are moved whole. Any size may be 0.
 #pragma once
 
+#include <cstddef>
+
 #include "kernels/axes.h"
 #include "kernels/element_type.h"
 #include "kernels/isa.h"
@@ -22,7 +24,7 @@ struct IndexOffsetsArgs {
     const std::int64_t* const* index_strides;
     const std::int64_t* axis_sizes;    // of the axis that each array indexes
     const std::int64_t* axis_strides;  // of the same
-    std::int64_t* offsets;             // contiguous
+    std::int64_t* offsets;             // contiguous, with room for one more, which is scratch
 };
 
 /// Returns the first position at which an index lies outside [-axis_size, axis_size), or -1.
@@ -53,7 +55,11 @@ struct ScatterArgs {
     std::int64_t count;
     const std::int64_t* offsets;
     const void* values;  // (outer, count, inner) contiguous, not aliased by x
+    void* workspace;     // scatter_workspace(args) bytes, 64-byte aligned
 };
+
+template <Isa isa>
+std::size_t scatter_workspace(const ScatterArgs& args);
 
 template <Isa isa>
 void scatter(const ScatterArgs& args);
@@ -63,7 +69,11 @@ struct NonzeroArgs {
     const bool* x;
     Axes axes;                         // at least one
     std::int64_t* const* coordinates;  // one array for each axis, with room for every hit
+    void* workspace;                   // nonzero_workspace(args) bytes, 64-byte aligned
 };
+
+template <Isa isa>
+std::size_t nonzero_workspace(const NonzeroArgs& args);
 
 template <Isa isa>
 void nonzero(const NonzeroArgs& args);

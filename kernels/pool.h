@@ -31,10 +31,15 @@ struct PoolArgs {
     const void* from;                // x, or y where the op is a transpose
     void* to;                        // y, or x where the op is a transpose
     std::int64_t* indices;           // written by max_pool, read by max_pool_gather and max_pool_scatter
-    void* workspace;                 // pool_transpose_workspace(args) bytes, for the two transposes
+    void* workspace;                 // pool_workspace(args) or pool_transpose_workspace(args) bytes, 64-byte aligned
 };
 
-/// Room for the sums of planes in the accumulation type; 0 where the elements have it already.
+/// For max_pool and avg_pool: on GPUs, room for the windows.
+template <Isa isa>
+std::size_t pool_workspace(const PoolArgs& args);
+
+/// For the two transposes: room for the sums of planes in the accumulation type, 0 where the elements have it already; on GPUs for what
+/// keeps them in order too.
 template <Isa isa>
 std::size_t pool_transpose_workspace(const PoolArgs& args);
 

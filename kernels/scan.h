@@ -3,8 +3,12 @@
 //   x (outer, size, inner), contiguous; out (outer, size, inner), or (outer, size + 1, inner) with the neutral element first; contiguous,
 //   not aliased by x. Fast where inner is large, or there are many outer ones: one scan by itself runs on one thread.
 //   any element type; out has the type of sums (kernels/accumulator.h); integers wrap
-//   Floats accumulate in float64, in order: a running sum of n float32 is within an ulp as long as n 2^-29 sum |x| is.
+//   Floats accumulate in float64: a running sum of n float32 is within an ulp as long as n 2^-29 sum |x| is. In order on CPUs; on GPUs in
+//   an order that depends on the shape alone.
 #pragma once
+
+#include <cstddef>
+#include <cstdint>
 
 #include "kernels/element_type.h"
 #include "kernels/isa.h"
@@ -20,7 +24,11 @@ struct ScanArgs {
     bool include_initial;
     const void* x;
     void* out;
+    void* workspace;  // scan_workspace(args) bytes, 64-byte aligned
 };
+
+template <Isa isa>
+std::size_t scan_workspace(const ScanArgs& args);
 
 template <Isa isa>
 void scan(const ScanArgs& args);

@@ -23,7 +23,7 @@ public:
     /// The arrays have one shape; array k indexes axis axes[k]. own_strides says what a step along the arrays' own axes adds, in x's
     /// elements.
     Offsets(const char* op, const Array& x, const std::vector<Array>& indices, const Dims& axes, const Dims& own_strides)
-        : count_(indices.front().size()), workspace_(static_cast<std::size_t>(count_) * sizeof(std::int64_t), x.device()) {
+        : count_(indices.front().size()), workspace_(static_cast<std::size_t>(count_ + 1) * sizeof(std::int64_t), x.device()) {
         for (const Array& index : indices) common_device(op, {&x, &index});
         std::vector<const std::int64_t*> data, strides;
         Dims axis_sizes(axes.size()), axis_strides(axes.size());
@@ -99,8 +99,13 @@ Array prepared(const char* op, const Array& values, const Dims& shape, const Arr
 void scattered(const char* op, ScatterOp how, const Array& x, const Offsets& offsets, const AxisGroup& outer, const AxisGroup& inner,
                const Array& values) {
     if (how != ScatterOp::assign && x.dtype() == DType::boolean) fail_type(op, ": not defined for booleans; convert first");
-    const kernels::ScatterArgs args{how, x.dtype(), x.raw(), outer.axes(), inner.axes(), offsets.count(), offsets.data(), values.raw()};
-    if (values.size() > 0) on_device(x.device(), [&]<Isa level> { kernels::scatter<level>(args); });
+    kernels::ScatterArgs args{how, x.dtype(), x.raw(), outer.axes(), inner.axes(), offsets.count(), offsets.data(), values.raw(), nullptr};
+    if (values.size() > 0)
+        on_device(x.device(), [&]<Isa level> {
+            const Workspace workspace(kernels::scatter_workspace<level>(args), x.device());
+            args.workspace = workspace.data();
+            kernels::scatter<level>(args);
+        });
     x.storage()->bump_version();
 }
 
@@ -237,8 +242,13 @@ std::vector<Array> nonzero(const Array& x) {
         coordinates.emplace_back(Dims{hits}, DType::int64, x.device());
         data.push_back(coordinates.back().data<std::int64_t>());
     }
-    const kernels::NonzeroArgs args{truth.data<bool>(), {x.rank(), truth.shape().data(), truth.strides().data()}, data.data()};
-    if (hits > 0) on_device(x.device(), [&]<Isa level> { kernels::nonzero<level>(args); });
+    kernels::NonzeroArgs args{truth.data<bool>(), {x.rank(), truth.shape().data(), truth.strides().data()}, data.data(), nullptr};
+    if (hits > 0)
+        on_device(x.device(), [&]<Isa level> {
+            const Workspace workspace(kernels::nonzero_workspace<level>(args), x.device());
+            args.workspace = workspace.data();
+            kernels::nonzero<level>(args);
+        });
     return coordinates;
 }
 

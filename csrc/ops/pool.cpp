@@ -60,7 +60,11 @@ std::pair<Array, Array> max_pool(const Array& x, const PoolWindows& windows) {
     Array y(out_shape(x, windows), x.dtype(), x.device()), indices(y.shape(), DType::int64, x.device());
     args.to = y.raw();
     args.indices = indices.data<std::int64_t>();
-    on_device(from.device(), [&]<Isa level> { kernels::max_pool<level>(args); });
+    on_device(from.device(), [&]<Isa level> {
+        const Workspace workspace(kernels::pool_workspace<level>(args), from.device());
+        args.workspace = workspace.data();
+        kernels::max_pool<level>(args);
+    });
     return {y, indices};
 }
 
@@ -70,7 +74,11 @@ Array avg_pool(const Array& x, const PoolWindows& windows) {
     kernels::PoolArgs args = make_args("avg_pool", from, size_of_plane(x), windows);
     Array y(out_shape(x, windows), x.dtype(), x.device());
     args.to = y.raw();
-    on_device(from.device(), [&]<Isa level> { kernels::avg_pool<level>(args); });
+    on_device(from.device(), [&]<Isa level> {
+        const Workspace workspace(kernels::pool_workspace<level>(args), from.device());
+        args.workspace = workspace.data();
+        kernels::avg_pool<level>(args);
+    });
     return y;
 }
 

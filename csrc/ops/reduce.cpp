@@ -83,10 +83,14 @@ Array argreduce(bool largest, const Array& x, std::int64_t axis, bool keepdims) 
     const Split split(x, axes_reduced(op, x, {axis}), keepdims);
     const Array out(split.shape, DType::int64, x.device());
     check_not_empty(op, x, out, split.count);
-    const kernels::ArgReduceArgs args{
-        largest,          x.dtype(),         x.raw(), out.data<std::int64_t>(), split.kept_axes.axes(), split.kept_axes.out_strides(),
-        x.shape()[along], x.strides()[along]};
-    on_device(x.device(), [&]<Isa level> { kernels::argreduce<level>(args); });
+    kernels::ArgReduceArgs args{
+        largest,          x.dtype(),          x.raw(), out.data<std::int64_t>(), split.kept_axes.axes(), split.kept_axes.out_strides(),
+        x.shape()[along], x.strides()[along], nullptr};
+    on_device(x.device(), [&]<Isa level> {
+        const Workspace workspace(kernels::argreduce_workspace<level>(args), x.device());
+        args.workspace = workspace.data();
+        kernels::argreduce<level>(args);
+    });
     return out;
 }
 

@@ -13,12 +13,16 @@ Array scanned(const char* op, kernels::ScanOp how, const Array& given, std::int6
     Dims shape = x.shape();
     shape[along] += include_initial;
     const Array out(shape, sum_type(x.dtype()), x.device());
-    kernels::ScanArgs args{how, x.dtype(), 1, x.shape()[along], 1, include_initial, x.raw(), out.raw()};
+    kernels::ScanArgs args{how, x.dtype(), 1, x.shape()[along], 1, include_initial, x.raw(), out.raw(), nullptr};
     for (std::size_t i = 0; i < x.shape().size(); ++i) {
         if (i < along) args.outer *= x.shape()[i];
         if (i > along) args.inner *= x.shape()[i];
     }
-    on_device(x.device(), [&]<Isa level> { kernels::scan<level>(args); });
+    on_device(x.device(), [&]<Isa level> {
+        const Workspace workspace(kernels::scan_workspace<level>(args), x.device());
+        args.workspace = workspace.data();
+        kernels::scan<level>(args);
+    });
     return out;
 }
 

@@ -79,6 +79,11 @@ void run(const ArgReduceArgs& args) {
 }  // namespace
 
 template <>
+std::size_t argreduce_workspace<level>(const ArgReduceArgs&) {
+    return 0;
+}
+
+template <>
 void argreduce<level>(const ArgReduceArgs& args) {
     with_type(args.type, [&]<typename T> { args.largest ? run<Max, Comparable<T>, T>(args) : run<Min, Comparable<T>, T>(args); });
 }

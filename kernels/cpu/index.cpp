@@ -185,6 +185,11 @@ void gather<level>(const GatherArgs& args) {
 }
 
 template <>
+std::size_t scatter_workspace<level>(const ScatterArgs&) {
+    return 0;
+}
+
+template <>
 void scatter<level>(const ScatterArgs& args) {
     with_type(args.type, [&]<typename T> {
         if (args.op == ScatterOp::assign) return update_elements<Assign, T>(args);
@@ -194,6 +199,11 @@ void scatter<level>(const ScatterArgs& args) {
             update_elements<Larger, T>(args);
         }
     });
+}
+
+template <>
+std::size_t nonzero_workspace<level>(const NonzeroArgs&) {
+    return 0;
 }
 
 template <>

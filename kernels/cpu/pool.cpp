@@ -100,6 +100,11 @@ void accumulate_planes(const PoolArgs& args, Add add) {
 }  // namespace
 
 template <>
+std::size_t pool_workspace<level>(const PoolArgs&) {
+    return 0;
+}
+
+template <>
 std::size_t pool_transpose_workspace<level>(const PoolArgs& args) {
     const bool widens = args.type == ElementType::float16 || args.type == ElementType::bfloat16;
     return widens ? static_cast<std::size_t>(args.planes * volume(args.in_size)) * sizeof(float) : 0;

@@ -59,6 +59,11 @@ void run(const ScanArgs& args) {
 }  // namespace
 
 template <>
+std::size_t scan_workspace<level>(const ScanArgs&) {
+    return 0;
+}
+
+template <>
 void scan<level>(const ScanArgs& args) {
     with_type(args.type, [&]<typename T> { args.op == ScanOp::sum ? run<RunningSum, T>(args) : run<RunningProduct, T>(args); });
 }

@@ -16,6 +16,8 @@ struct LaunchShape {
 
 // The engine defines these: csrc/cuda.
 
+/// Raises CudaError, which names the call, unless `status` is success.
+void check(cudaError_t status, const char* call);
 /// Raises CudaError, which names the kernel and its launch, unless `status` is success.
 void check_launch(cudaError_t status, const void* kernel, const LaunchShape& shape);
 cudaStream_t current_stream();

@@ -21,6 +21,11 @@ std::int64_t first_extreme(const ArgReduceArgs& args, const T* x) {
 }  // namespace
 
 template <>
+std::size_t argreduce_workspace<Isa::reference>(const ArgReduceArgs&) {
+    return 0;
+}
+
+template <>
 void argreduce<Isa::reference>(const ArgReduceArgs& args) {
     const Axes out_axes{args.kept.rank, args.kept.sizes, args.out_strides};
     const std::int64_t outputs = count_of(args.kept);

@@ -50,6 +50,11 @@ T combined(ScatterOp op, T held, T value) {
 }  // namespace
 
 template <>
+std::size_t scatter_workspace<Isa::reference>(const ScatterArgs&) {
+    return 0;
+}
+
+template <>
 void scatter<Isa::reference>(const ScatterArgs& args) {
     const std::int64_t outer = count_of(args.outer), inner = count_of(args.inner);
     with_type(args.type, [&]<typename T> {
@@ -61,6 +66,11 @@ void scatter<Isa::reference>(const ScatterArgs& args) {
                     place = combined(args.op, place, *value);
                 }
     });
+}
+
+template <>
+std::size_t nonzero_workspace<Isa::reference>(const NonzeroArgs&) {
+    return 0;
 }
 
 template <>

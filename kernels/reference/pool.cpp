@@ -30,6 +30,11 @@ void each_pair(const PoolArgs& args, F f) {
 }  // namespace
 
 template <>
+std::size_t pool_workspace<Isa::reference>(const PoolArgs&) {
+    return 0;
+}
+
+template <>
 std::size_t pool_transpose_workspace<Isa::reference>(const PoolArgs& args) {
     return static_cast<std::size_t>(volume(args.in_size)) * sizeof(double);
 }

@@ -6,6 +6,11 @@
 namespace pyengine::kernels {
 
 template <>
+std::size_t scan_workspace<Isa::reference>(const ScanArgs&) {
+    return 0;
+}
+
+template <>
 void scan<Isa::reference>(const ScanArgs& args) {
     with_type(args.type, [&]<typename T> {
         using A = std::conditional_t<is_real<T>, double, Accumulator<T>>;

@@ -1,0 +1,49 @@
+// Small arrays from the CPU's memory to the device and back, in the order of the stream.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/cuda/cuda.h"
+#ifdef PYENGINE_SIMULATED
+#include "kernels/simulator/memory.h"
+#endif
+
+namespace pyengine::kernels {
+namespace {
+
+/// What the parameters of one kernel hold.
+struct UploadChunk {
+    static constexpr std::int64_t most = 500;
+    std::int64_t values[most];
+};
+
+__global__ void write_chunk(const __grid_constant__ UploadChunk chunk, std::int64_t count, std::int64_t* to) {
+    each_index(count, [&](std::int64_t i) { to[i] = chunk.values[i]; });
+}
+
+/// As parameters of kernels, so that a captured CUDA graph holds the values themselves.
+[[maybe_unused]] void upload(const std::int64_t* from, std::int64_t count, std::int64_t* to) {
+    for (std::int64_t done = 0; done < count; done += UploadChunk::most) {
+        const std::int64_t now = std::min(count - done, UploadChunk::most);
+        UploadChunk chunk{};
+        std::memcpy(chunk.values, from + done, static_cast<std::size_t>(now) * sizeof *from);
+        launch(write_chunk, shape_for(now, 128), chunk, now, to + done);
+    }
+}
+
+/// The value at an address of the device, once everything launched before is done.
+template <typename T>
+T read_back(const T* from) {
+    T value;
+#ifdef PYENGINE_SIMULATED
+    simulator::copy_to_host(&value, from, sizeof value);
+#else
+    cuda::check(cudaMemcpyAsync(&value, from, sizeof value, cudaMemcpyDeviceToHost, cuda::current_stream()), "read_back");
+    cuda::check(cudaStreamSynchronize(cuda::current_stream()), "read_back");
+#endif
+    return value;
+}
+
+}  // namespace
+}  // namespace pyengine::kernels
