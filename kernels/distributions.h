@@ -1,6 +1,9 @@
 // From random words to random numbers, one element at a time. Nothing but IEEE additions, multiplications, divisions and square roots, in
 // the order written: where the compiler may not fuse them (-ffp-contract=off; nvcc -fmad=false), every device gives the same bits.
+// constexpr, so that nvcc compiles the same lines for the device.
 #pragma once
+
+#include <math.h>
 
 #include <bit>
 #include <cstdint>
@@ -10,22 +13,22 @@
 namespace pyengine::kernels {
 
 /// The `digits` highest bits of a word as a fraction, in [0, 1): exact, and never 1 in a type that has as many digits.
-[[maybe_unused]] static inline float uniform_float(std::uint32_t word, int digits) {
+[[maybe_unused]] static constexpr float uniform_float(std::uint32_t word, int digits) {
     return static_cast<float>(static_cast<std::int32_t>(word >> (32 - digits))) * (1.0f / static_cast<float>(std::int32_t{1} << digits));
 }
 
-[[maybe_unused]] static inline std::uint64_t join(std::uint32_t low, std::uint32_t high) { return std::uint64_t{high} << 32 | low; }
+[[maybe_unused]] static constexpr std::uint64_t join(std::uint32_t low, std::uint32_t high) { return std::uint64_t{high} << 32 | low; }
 
 /// The 53 highest bits as an integer: exact. In two parts, as vectors convert 32-bit integers only.
-[[maybe_unused]] static inline double high_bits(std::uint64_t word) {
+[[maybe_unused]] static constexpr double high_bits(std::uint64_t word) {
     return static_cast<double>(static_cast<std::int32_t>(word >> 37)) * 0x1p26 +
            static_cast<double>(static_cast<std::int32_t>(word >> 11 & 0x3ffffffu));
 }
 
-[[maybe_unused]] static inline double uniform_double(std::uint64_t word) { return high_bits(word) * 0x1p-53; }
+[[maybe_unused]] static constexpr double uniform_double(std::uint64_t word) { return high_bits(word) * 0x1p-53; }
 
 /// An integer in [0, range), 0 meaning 2^64: the high half of word * range. Each value's probability is off by at most 2^-64.
-[[maybe_unused]] static inline std::uint64_t integer_below(std::uint64_t word, std::uint64_t range) {
+[[maybe_unused]] static constexpr std::uint64_t integer_below(std::uint64_t word, std::uint64_t range) {
     return range == 0 ? word : static_cast<std::uint64_t>(static_cast<unsigned __int128>(word) * range >> 64);
 }
 
@@ -56,7 +59,7 @@ struct NormalTerms<double> {
 /// log u for a normal number u: u = 2^e m with m in [sqrt(1/2), sqrt(2)), log m = 2 (s + s^3 / 3 + s^5 / 5 + ...) with s = (m - 1) / (m +
 /// 1).
 template <typename T>
-static inline T log_series(T u) {
+static constexpr T log_series(T u) {
     using Terms = NormalTerms<T>;
     using Bits = typename Terms::Bits;
     const Bits origin = std::bit_cast<Bits>(static_cast<T>(0x1.6a09e667f3bcdp-1));
@@ -72,7 +75,7 @@ static inline T log_series(T u) {
 
 /// cos and sin of a quarter turn times (quarter + x), |x| <= 1/2, by their Taylor series.
 template <typename T>
-static inline NormalPair<T> unit_vector(std::uint32_t quarter, T x) {
+static constexpr NormalPair<T> unit_vector(std::uint32_t quarter, T x) {
     using Terms = NormalTerms<T>;
     const T angle = x * static_cast<T>(0x1.921fb54442d18p0);  // pi / 2
     const T z = angle * angle;
@@ -86,11 +89,16 @@ static inline NormalPair<T> unit_vector(std::uint32_t quarter, T x) {
     return {(quarter + 1) & 2 ? -a : a, quarter & 2 ? -b : b};
 }
 
-static inline float square_root(float x) { return __builtin_sqrtf(x); }
-static inline double square_root(double x) { return __builtin_sqrt(x); }
+template <typename T>
+static constexpr T square_root(T x) {
+    if constexpr (sizeof(T) == sizeof(float))
+        return sqrtf(x);
+    else
+        return sqrt(x);
+}
 
 template <typename T>
-static inline NormalPair<T> normal_pair(T u, std::uint32_t quarter, T x) {
+static constexpr NormalPair<T> normal_pair(T u, std::uint32_t quarter, T x) {
     const T radius = square_root(T{-2} * log_series(u));
     const NormalPair<T> direction = unit_vector(quarter, x);
     return {radius * direction.cosine, radius * direction.sine};
@@ -98,7 +106,7 @@ static inline NormalPair<T> normal_pair(T u, std::uint32_t quarter, T x) {
 
 /// From two words; the largest magnitude is sqrt(66 log 2) = 6.8. Halves of the first word are converted apart, so that only their sum
 /// rounds.
-[[maybe_unused]] static inline NormalPair<float> normal_floats(std::uint32_t first, std::uint32_t second) {
+[[maybe_unused]] static constexpr NormalPair<float> normal_floats(std::uint32_t first, std::uint32_t second) {
     const float high = static_cast<float>(static_cast<std::int32_t>(first >> 16)) * 0x1p-16f;
     const float low = (static_cast<float>(static_cast<std::int32_t>(first & 0xffffu)) + 0.5f) * 0x1p-32f;
     const std::uint32_t quarter = (second + (1u << 29)) >> 30;
@@ -107,7 +115,7 @@ static inline NormalPair<T> normal_pair(T u, std::uint32_t quarter, T x) {
 }
 
 /// From two double words; the largest magnitude is sqrt(108 log 2) = 8.7.
-[[maybe_unused]] static inline NormalPair<double> normal_doubles(std::uint64_t first, std::uint64_t second) {
+[[maybe_unused]] static constexpr NormalPair<double> normal_doubles(std::uint64_t first, std::uint64_t second) {
     const double u = (high_bits(first) + 0.5) * 0x1p-53;
     const auto high = static_cast<std::uint32_t>(second >> 32), low = static_cast<std::uint32_t>(second);
     const std::uint32_t quarter = (high + (1u << 29)) >> 30;
