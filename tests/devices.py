@@ -19,6 +19,11 @@ from pyengine.interop import numpy as interop_numpy
 DEVICE = os.environ.get("PYENGINE_TEST_DEVICE", "cpu")
 
 
+def cpu_only(reason: str) -> pytest.MarkDecorator:
+    """Marks what holds on the CPU alone, such as memory that NumPy shares."""
+    return pytest.mark.skipif(DEVICE != "cpu", reason=reason)
+
+
 @contextmanager
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Makes DEVICE the default, and lets tensors out to NumPy through a copy."""

@@ -55,7 +55,9 @@ private:
     }
 };
 
-constexpr int elements_per_thread = 4;
+/// About 16 bytes of each operand, which with the threads that an SM holds cover the latency of the memory. More code than that is no faster.
+template <typename... T>
+constexpr int elements_per_thread = ((sizeof(T) >= 8) || ...) ? 2 : 4;
 
 template <typename Out, typename... In, int operands, typename F, std::size_t... k>
 __device__ Out value_at(const Walk<operands>& walk, const std::int64_t (&at)[operands], F f, std::index_sequence<k...>) {
@@ -64,19 +66,20 @@ __device__ Out value_at(const Walk<operands>& walk, const std::int64_t (&at)[ope
 
 template <typename F, typename Out, typename... In>
 __global__ void map_kernel(Walk<1 + sizeof...(In)> walk, F f) {
-    const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x * elements_per_thread;
-    std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * blockDim.x * elements_per_thread + threadIdx.x;
+    constexpr int elements = elements_per_thread<Out, In...>;
+    const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x * elements;
+    std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * blockDim.x * elements + threadIdx.x;
     for (; first < walk.count; first += step) {
         std::int64_t at[1 + sizeof...(In)];
-        Out* place[elements_per_thread];
-        Out value[elements_per_thread];
-        for (int n = 0; n < elements_per_thread; ++n) {
+        Out* place[elements];
+        Out value[elements];
+        for (int n = 0; n < elements; ++n) {
             const std::int64_t i = first + n * static_cast<std::int64_t>(blockDim.x);
             walk.locate(i < walk.count ? i : first, at);  // past the end its own first element again: no branch around the loads
             place[n] = static_cast<Out*>(walk.data[0]) + at[0];
             value[n] = value_at<Out, In...>(walk, at, f, std::index_sequence_for<In...>());
         }
-        for (int n = 0; n < elements_per_thread; ++n)
+        for (int n = 0; n < elements; ++n)
             if (first + n * static_cast<std::int64_t>(blockDim.x) < walk.count) *place[n] = value[n];
     }
 }
@@ -85,7 +88,8 @@ __global__ void map_kernel(Walk<1 + sizeof...(In)> walk, F f) {
 template <typename Out, typename... In, typename F>
 void map(const ElementwiseArgs& args, F f) {
     const Walk<1 + sizeof...(In)> walk(args);
-    const std::int64_t threads = (walk.count + elements_per_thread - 1) / elements_per_thread;
+    constexpr int elements = elements_per_thread<Out, In...>;
+    const std::int64_t threads = (walk.count + elements - 1) / elements;
     if (walk.count > 0) launch(map_kernel<F, Out, In...>, shape_for(threads, threads < 256 ? (threads + 31) / 32 * 32 : 256), walk, f);
 }
 

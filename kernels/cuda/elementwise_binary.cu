@@ -183,6 +183,28 @@ struct LessEqual {
     }
 };
 
+/// A number is true if it is not 0.
+struct LogicalAnd {
+    template <typename T>
+    __device__ bool operator()(T a, T b) const {
+        return a != 0 && b != 0;
+    }
+};
+
+struct LogicalOr {
+    template <typename T>
+    __device__ bool operator()(T a, T b) const {
+        return a != 0 || b != 0;
+    }
+};
+
+struct LogicalXor {
+    template <typename T>
+    __device__ bool operator()(T a, T b) const {
+        return (a != 0) != (b != 0);
+    }
+};
+
 struct And {
     template <typename T>
     __device__ T operator()(T a, T b) const {
@@ -243,12 +265,12 @@ void bits(const ElementwiseArgs& args) {
 }
 
 template <typename F>
-void equality(const ElementwiseArgs& args) {
+void to_boolean(const ElementwiseArgs& args) {
     with_wrapping_type(args.in[0].type, [&]<typename T> { map<bool, T, T>(args, Computed<bool, F>()); });
 }
 
 template <typename F>
-void order(const ElementwiseArgs& args) {
+void order_to_boolean(const ElementwiseArgs& args) {
     with_number_type(args.in[0].type, [&]<typename T> { map<bool, T, T>(args, Computed<bool, F>()); });
 }
 
@@ -293,17 +315,17 @@ void binary<level>(BinaryOp op, const ElementwiseArgs& args) {
         case BinaryOp::copysign: return floats<Copysign>(args);
         case BinaryOp::nextafter: return nextafter_of(args);
         case BinaryOp::logaddexp: return floats<Logaddexp>(args);
-        case BinaryOp::equal: return equality<Equal>(args);
-        case BinaryOp::not_equal: return equality<NotEqual>(args);
-        case BinaryOp::less: return order<Less>(args);
-        case BinaryOp::less_equal: return order<LessEqual>(args);
-        case BinaryOp::greater: return order<Less>(swapped(args));
-        case BinaryOp::greater_equal: return order<LessEqual>(swapped(args));
-        case BinaryOp::logical_and:
+        case BinaryOp::equal: return to_boolean<Equal>(args);
+        case BinaryOp::not_equal: return to_boolean<NotEqual>(args);
+        case BinaryOp::less: return order_to_boolean<Less>(args);
+        case BinaryOp::less_equal: return order_to_boolean<LessEqual>(args);
+        case BinaryOp::greater: return order_to_boolean<Less>(swapped(args));
+        case BinaryOp::greater_equal: return order_to_boolean<LessEqual>(swapped(args));
+        case BinaryOp::logical_and: return to_boolean<LogicalAnd>(args);
         case BinaryOp::bitwise_and: return bits<And>(args);
-        case BinaryOp::logical_or:
+        case BinaryOp::logical_or: return to_boolean<LogicalOr>(args);
         case BinaryOp::bitwise_or: return bits<Or>(args);
-        case BinaryOp::logical_xor:
+        case BinaryOp::logical_xor: return to_boolean<LogicalXor>(args);
         case BinaryOp::bitwise_xor: return bits<Xor>(args);
         case BinaryOp::bitwise_left_shift:
             return with_size(args.out.type, [&]<typename T> {

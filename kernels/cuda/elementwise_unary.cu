@@ -50,6 +50,13 @@ struct Invert {
     }
 };
 
+struct Not {
+    template <typename T>
+    __device__ bool operator()(T x) const {
+        return x == 0;
+    }
+};
+
 /// The functions of floats to floats. CUDA's are within 2 ulp (CUDA C++ Programming Guide 13.0, section 17.1, mathematical functions).
 template <UnaryOp op>
 struct Function {
@@ -113,8 +120,9 @@ void unary<level>(UnaryOp op, const ElementwiseArgs& args) {
         case UnaryOp::negative: return wrapping_numbers<Negative>(args);
         case UnaryOp::square: return wrapping_numbers<Square>(args);
         case UnaryOp::sign: return numbers<Sign>(args);
-        case UnaryOp::bitwise_invert:
-        case UnaryOp::logical_not: return with_size(args.out.type, [&]<typename T> { map<T, T>(args, Invert()); });
+        case UnaryOp::logical_not:
+            return with_wrapping_type(args.in[0].type, [&]<typename T> { map<bool, T>(args, Computed<bool, Not>()); });
+        case UnaryOp::bitwise_invert: return with_size(args.out.type, [&]<typename T> { map<T, T>(args, Invert()); });
         case UnaryOp::isnan:
         case UnaryOp::isinf:
         case UnaryOp::isfinite:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 import pyengine as pe
 from pyengine import _engine
+from tests.devices import cpu_only
 from tests.gradients import by_parts, check_gradients
 
 Array = np.ndarray[Any, Any]
@@ -138,6 +140,36 @@ def test_binary(case: Case, dtype: str, level: str, seed: int, stretched: bool) 
 def test_power_of_a_scalar(n: complex) -> None:
     z = np.array([1 + 2j, -0.5j, 3.0, -2.0 + 0.1j])
     assert_close(pe.asarray(z) ** n, z**n, "complex128", 64.0)
+
+
+CORNERS = [0.0, -0.0, 1.0, -2.5, 1e-200, -1e160, 1.7e308, 710.0, -750.0, math.inf, -math.inf, math.nan]
+
+
+@pytest.mark.parametrize("device", pe.available_devices()[1:])
+@pytest.mark.parametrize("name", [case.name for case in UNARY if case.name not in ("sign", "rsqrt", "square")] + ["abs"])
+def test_special_values_on_every_device(name: str, device: str) -> None:
+    """Those of the CPU, in every pair of parts, signs of zeros included. What is finite has an error of its own in each part here:
+    all functions are within 8 ulp, which subnormal results may not tell."""
+    z = np.array([complex(a, b) for a in CORNERS for b in CORNERS])
+    expected, actual = (getattr(pe, name)(pe.asarray(z, device=where)).to("cpu").numpy() for where in ("cpu", device))
+    for x, y in ((actual.real, expected.real), (actual.imag, expected.imag)):
+        same = (x == y) & (np.signbit(x) == np.signbit(y)) | np.isnan(x) & np.isnan(y)
+        with np.errstate(invalid="ignore"):
+            close = np.abs(x - y) <= 16 * EPS["complex128"] * np.abs(y) + 2.0**-1072
+        assert (same | close).all(), z[~(same | close)]
+
+
+@pytest.mark.parametrize("device", pe.available_devices()[1:])
+@pytest.mark.parametrize("dtype", EPS)
+def test_products_and_quotients_with_infinities(dtype: str, device: str) -> None:
+    """An infinite factor makes the product infinite, whatever is NaN beside it, and so on: C standard, Annex G.5.1."""
+    inf, nan = math.inf, math.nan
+    infinite = pe.asarray([complex(inf, nan), complex(nan, -inf), complex(inf, inf), complex(1.0, inf)], dtype=dtype, device=device)
+    finite = pe.asarray([[2 - 3j], [1e-30j], [-1e30 + 1j]], dtype=dtype, device=device)
+    assert pe.all(pe.isinf((infinite * finite).to("cpu")))
+    assert pe.all(pe.isinf((infinite / finite).to("cpu")))
+    assert pe.all((finite / infinite).to("cpu") == 0)
+    assert pe.all(pe.isinf((finite / (0 * finite)).to("cpu")))
 
 
 def test_round_takes_each_part() -> None:
@@ -292,6 +324,7 @@ def test_gradient_of_a_real_operand() -> None:
     assert x.grad.tolist() == [5.0, 5.0]
 
 
+@cpu_only("memory is shared")
 @pytest.mark.parametrize("dtype", EPS)
 def test_exchange(dtype: str) -> None:
     z = draw_values(np.random.default_rng(7), (3, 2), dtype)

@@ -6,6 +6,7 @@ Seeds are fixed, so no test is flaky; thresholds are still derived, each for a c
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -131,6 +132,26 @@ def test_same_bits_at_every_level_and_for_any_number_of_threads(draw: Any, dtype
             generator.advance(5)
             bits.add(numpy_of(draw(40_001, dtype=dtype, generator=generator)).tobytes())
     assert len(bits) == 1
+
+
+@pytest.mark.parametrize("device", pe.available_devices()[1:])
+@pytest.mark.parametrize(
+    ("draw", "dtype"),
+    [
+        *((draw, dtype) for draw in (pe.rand, pe.randn) for dtype in FLOATS),
+        *((partial(pe.randint, -5, 100), dtype) for dtype in ("int8", "int64")),
+        *((partial(pe.random.bernoulli, 0.3), dtype) for dtype in ("bool", "int16", "float32")),
+    ],
+)
+def test_same_bits_on_every_device(draw: Any, dtype: str, device: str) -> None:
+    """For counts about those of a block of words and a block of threads, from any offset, the highest included."""
+    for n, offset in ((1, 0), (2, 3), (513, 1), (5_001, 2**33 + 2), (7, 2**64 - 3)):
+        drawn = []
+        for where in ("cpu", device):
+            generator = pe.Generator()
+            generator.set_state((7, offset))
+            drawn.append(numpy_of(draw((n,), dtype=dtype, generator=generator, device=where).to("cpu")))
+        np.testing.assert_array_equal(*(x.view(np.uint8) for x in drawn))
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
