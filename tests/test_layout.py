@@ -100,7 +100,9 @@ def allowed(path: Path) -> Callable[[str], bool]:
         return lambda name: re.fullmatch(r"kernels/\w+\.h", name) is not None
     if where.startswith("csrc/bindings/"):
         return lambda name: name.startswith(("csrc/", "kernels/", "pybind11/")) or name == "Python.h"
-    return lambda name: re.fullmatch(r"csrc/((ops|cuda)/)?\w+\.h|kernels/(cpu/parallel|cuda/launch|simulator/memory|\w+)\.h", name) is not None
+    return lambda name: (
+        re.fullmatch(r"csrc/((ops|cuda)/)?\w+\.h|kernels/(cpu/parallel|cuda/launch|simulator/memory|\w+)\.h", name) is not None
+    )
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
