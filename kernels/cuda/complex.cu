@@ -70,8 +70,11 @@ void with_parts(ElementType type, Call call) {
     call.template operator()<double>();
 }
 
-template <typename Real, typename F, typename... Z>
-using Result = decltype(Rounded<Real, F>()(Z()...));
+/// Said, not deduced: where nvcc compiles for the CPU, functions of the device have no bodies.
+template <ComplexUnary op, typename Real>
+using UnaryResult = std::conditional_t<op == ComplexUnary::abs, Real, std::conditional_t<(op >= ComplexUnary::isnan), bool, Complex<Real>>>;
+template <ComplexBinary op, typename Real>
+using BinaryResult = std::conditional_t<(op >= ComplexBinary::equal), bool, Complex<Real>>;
 
 }  // namespace
 
@@ -80,7 +83,7 @@ void complex_unary<level>(ComplexUnary op, const ElementwiseArgs& args) {
     with_operation<ComplexUnary::abs, ComplexUnary::isfinite>(op, [&]<ComplexUnary function> {
         with_parts(args.in[0].type, [&]<typename Real> {
             using Z = Complex<Real>;
-            map<Result<Real, Unary<function>, Z>, Z>(args, Rounded<Real, Unary<function>>());
+            map<UnaryResult<function, Real>, Z>(args, Rounded<Real, Unary<function>>());
         });
     });
 }
@@ -90,7 +93,7 @@ void complex_binary<level>(ComplexBinary op, const ElementwiseArgs& args) {
     with_operation<ComplexBinary::add, ComplexBinary::not_equal>(op, [&]<ComplexBinary function> {
         with_parts(args.in[0].type, [&]<typename Real> {
             using Z = Complex<Real>;
-            map<Result<Real, Binary<function>, Z, Z>, Z, Z>(args, Rounded<Real, Binary<function>>());
+            map<BinaryResult<function, Real>, Z, Z>(args, Rounded<Real, Binary<function>>());
         });
     });
 }
