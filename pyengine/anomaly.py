@@ -123,7 +123,7 @@ def check_backward(node: Node, grads: Sequence[Tensor | None]) -> None:
 def _fault(array: _engine.Array) -> str:
     if array.dtype.kind not in "fc" or array.size == 0:
         return ""
-    values = interop.to_numpy(_tensor.Tensor(array))
+    values = interop.values_of(_tensor.Tensor(array))
     if np.isnan(values).any():
         return "NaN"
     infinite = values[np.isinf(values)]

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 def format_tensor(x: Tensor) -> str:
     """``tensor([1., 2.], requires_grad=True)``: the dtype is named where it is not the one a literal would get."""
     prefix = "tensor("
-    body = np.array2string(interop.to_numpy(x), separator=", ", prefix=prefix)
+    body = np.array2string(interop.values_of(x), separator=", ", prefix=prefix)
     notes = []
     if x.size == 0:
         notes.append(f"shape={x.shape}")
     if x.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_) or x.size == 0:
         notes.append(f"dtype={x.dtype!r}")
+    if x.device != "cpu":
+        notes.append(f"device={x.device!r}")
     if x._node is not None:
         notes.append(f"op={x._node.op}")
     elif x.requires_grad:

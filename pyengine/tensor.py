@@ -66,7 +66,7 @@ class Tensor(_engine.TensorBase):
         return printing.format_tensor(self)
 
     def __str__(self) -> str:
-        return str(interop.to_numpy(self))
+        return str(interop.values_of(self))
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if self.ndim == 0 and spec else str(self)
@@ -119,7 +119,7 @@ class Tensor(_engine.TensorBase):
 
     def tolist(self) -> Any:
         """Nested lists of Python scalars."""
-        return interop.to_numpy(self).tolist()
+        return interop.values_of(self).tolist()
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """A NumPy array over the same memory (read-only where this tensor is on the tape); bfloat16 comes as a float32 copy."""
@@ -503,9 +503,9 @@ def coerce(a: Any, b: Any) -> tuple[Tensor, Tensor]:
     if isinstance(a, Tensor):
         if isinstance(b, Tensor):
             return a, b
-        return a, _weak(b, a) if _is_scalar(b) else creation.asarray(b)
+        return a, _weak(b, a) if _is_scalar(b) else creation.asarray(b, device=a.device)
     if isinstance(b, Tensor):
-        return _weak(a, b) if _is_scalar(a) else creation.asarray(a), b
+        return _weak(a, b) if _is_scalar(a) else creation.asarray(a, device=b.device), b
     return creation.asarray(a), creation.asarray(b)
 
 

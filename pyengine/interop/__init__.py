@@ -5,7 +5,7 @@ from types import ModuleType
 from pyengine.interop.array_function import array_function
 from pyengine.interop.cuda import cuda_array_interface, from_cuda_array_interface
 from pyengine.interop.dlpack import dlpack_device, from_dlpack, to_dlpack
-from pyengine.interop.numpy import from_any, from_result, to_array, to_numpy, view
+from pyengine.interop.numpy import from_any, from_result, to_array, to_numpy, values_of, view
 from pyengine.interop.pickling import deepcopy_tensor, reduce_tensor
 from pyengine.interop.ufuncs import array_ufunc
 
@@ -24,6 +24,7 @@ __all__ = [
     "to_array",
     "to_dlpack",
     "to_numpy",
+    "values_of",
     "view",
 ]
 

@@ -26,6 +26,11 @@ def to_numpy(x: Tensor) -> np.ndarray[Any, Any]:
     return result
 
 
+def values_of(x: Tensor) -> np.ndarray[Any, Any]:
+    """x's elements from whatever device they are on: :func:`to_numpy`, of a copy where that is not the CPU."""
+    return to_numpy(x if x.device == "cpu" else _tensor.Tensor(_engine.to_device(x._array, "cpu")))
+
+
 def to_array(x: Tensor, dtype: Any, copy: bool | None) -> np.ndarray[Any, Any]:
     """NumPy's ``__array__`` protocol."""
     result = to_numpy(x)

@@ -118,14 +118,15 @@ def _pull_again(
     hk, hv, k, v = (ops.expand_dims(ops.astype(t, wide, copy=False), axis=2) for t in (h[1], h[2], k, v))
     size = max(1, BLOCK_SCORES // max(math.prod(q.shape[:3]) * k.shape[3], 1))
     blocks = []
-    dk, dv = creation.zeros(k.shape, wide), creation.zeros(v.shape, wide)
+    dk, dv = creation.zeros(k.shape, wide, device=k.device), creation.zeros(v.shape, wide, device=v.device)
     for first in range(0, q.shape[3], size):
         rows = (..., slice(first, first + size), slice(None))
         of_g, of_q, of_k, of_v = _pull_block(first, options, mask, (hq[rows], hk, hv), g[rows], q[rows], k, v)
         blocks.append((of_g, of_q))
         dk, dv = dk + ops.sum(of_k, axis=2, keepdims=True), dv + ops.sum(of_v, axis=2, keepdims=True)
     if not blocks:
-        return creation.zeros(_ungrouped(g), wide), creation.zeros(_ungrouped(q), wide), ops.squeeze(dk, axis=2), ops.squeeze(dv, axis=2)
+        dg, dq = (creation.zeros(_ungrouped(x), wide, device=x.device) for x in (g, q))
+        return dg, dq, ops.squeeze(dk, axis=2), ops.squeeze(dv, axis=2)
     dg, dq = (ops.concat(list(parts), axis=3) for parts in zip(*blocks, strict=True))
     return ops.reshape(dg, _ungrouped(dg)), ops.reshape(dq, _ungrouped(dq)), ops.squeeze(dk, axis=2), ops.squeeze(dv, axis=2)
 
@@ -176,8 +177,8 @@ def _weights(options: _Options, mask: Tensor | None, q: Tensor, k: Tensor, first
             rows = _grouped(rows, q.shape[2] if rows.shape[-3] > 1 else 1)
         scores = scores + rows if dtypes.is_floating(rows.dtype) else ops.where(rows, scores, -math.inf)
     if options.causal:
-        query = ops.expand_dims(creation.arange(first, first + queries), axis=1)
-        scores = ops.where(ops.less_equal(creation.arange(keys), query), scores, -math.inf)
+        query = ops.expand_dims(creation.arange(first, first + queries, device=q.device), axis=1)
+        scores = ops.where(ops.less_equal(creation.arange(keys, device=q.device), query), scores, -math.inf)
     if mask is None or scores.size == 0:
         return ops.softmax(scores)
     blind = ops.equal(ops.max(scores.detach(), axis=-1, keepdims=True), -math.inf)

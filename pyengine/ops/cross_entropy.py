@@ -132,7 +132,7 @@ def _smoothed(dtype: dtypes.DType, options: _Options, logits: Tensor, target: Te
     even = options.label_smoothing / max(count, 1)
     if dtypes.is_floating(target.dtype):
         return ops.astype(target, dtype, copy=False) * (1.0 - options.label_smoothing) + even
-    classes = ops.reshape(creation.arange(count), (-1,) + (1,) * (logits.ndim - 1 - axis))
+    classes = ops.reshape(creation.arange(count, device=logits.device), (-1,) + (1,) * (logits.ndim - 1 - axis))
     rows = ops.expand_dims(target, axis=axis)
     hard = ops.astype(ops.equal(rows, classes), dtype, copy=False) * (1.0 - options.label_smoothing)
     return ops.where(ops.not_equal(rows, options.ignore_index), hard + even, 0.0)

@@ -76,7 +76,8 @@ def _cholesky_vjp(g: Tensor, lower: Tensor) -> Tensor:
 def _half_triangle(x: Tensor) -> Tensor:
     """1 above the diagonal, 1/2 on it, 0 below."""
     n, dtype = x.shape[-1], dtypes.real_of(x.dtype)
-    return ops.subtract(ops.triu(creation.ones((n, n), dtype)), ops.multiply(creation.eye(n, dtype=dtype), 0.5))
+    ones, identity = creation.ones((n, n), dtype, device=x.device), creation.eye(n, dtype=dtype, device=x.device)
+    return ops.subtract(ops.triu(ones), ops.multiply(identity, 0.5))
 
 
 def _solve(a: Tensor, b: Tensor) -> Tensor:
@@ -174,7 +175,7 @@ def _turned(along_u: Tensor, s: Tensor, along_v: Tensor) -> Tensor:
 def _gaps(values: Tensor) -> Tensor:
     """``e_ij = x_j - x_i``, and 1 on the diagonal."""
     difference = ops.subtract(ops.expand_dims(values, -2), ops.expand_dims(values, -1))
-    return ops.add(difference, creation.eye(values.shape[-1], dtype=dtypes.real_of(values.dtype)))
+    return ops.add(difference, creation.eye(values.shape[-1], dtype=dtypes.real_of(values.dtype), device=values.device))
 
 
 def svdvals(x: Any, /) -> Tensor:

@@ -47,7 +47,7 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Tensor:
 
 
 def _take_vjp(shape: tuple[int, ...], indices: Tensor, axis: int, g: Tensor) -> Tensor:
-    return index_add(creation.zeros(shape, g.dtype), indices, g, axis=axis)
+    return index_add(creation.zeros(shape, g.dtype, device=g.device), indices, g, axis=axis)
 
 
 def index_add(x: Any, indices: Any, values: Any, /, *, axis: int = 0) -> Tensor:
@@ -98,7 +98,7 @@ def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
 
 
 def _along_vjp(shape: tuple[int, ...], indices: Tensor, axis: int, g: Tensor) -> Tensor:
-    return scatter_add(creation.zeros(shape, g.dtype), indices, g, axis=axis)
+    return scatter_add(creation.zeros(shape, g.dtype, device=g.device), indices, g, axis=axis)
 
 
 def scatter_add(x: Any, indices: Any, values: Any, /, *, axis: int = -1) -> Tensor:
@@ -130,12 +130,12 @@ def scatter(x: Any, indices: Any, values: Any, /, *, axis: int = -1) -> Tensor:
 
 
 def _overwritten_vjp(indices: Tensor, axis: int, g: Tensor) -> Tensor:
-    return scatter(g, indices, creation.zeros((), g.dtype), axis=axis)
+    return scatter(g, indices, creation.zeros((), g.dtype, device=g.device), axis=axis)
 
 
 def _written_vjp(shape: tuple[int, ...], indices: Tensor, axis: int, g: Tensor) -> Tensor:
-    numbers = ops.reshape(creation.arange(indices.size), indices.shape)
-    winners = scatter(creation.zeros(shape, dtypes.int64), indices, numbers, axis=axis)
+    numbers = ops.reshape(creation.arange(indices.size, device=g.device), indices.shape)
+    winners = scatter(creation.zeros(shape, dtypes.int64, device=g.device), indices, numbers, axis=axis)
     wins = ops.equal(take_along_axis(winners, indices, axis=axis), numbers)
     return ops.multiply(take_along_axis(g, indices, axis=axis), ops.astype(wins, g.dtype, copy=False))
 
@@ -150,7 +150,7 @@ def segment_sum(x: Any, segment_ids: Any, /, num_segments: int | None = None) ->
     Gradient: ``g[segment_ids]``.
     """
     x, ids, count = _segments("segment_sum", x, segment_ids, num_segments)
-    return index_add(creation.zeros((count, *x.shape[1:]), x.dtype), ids, x)
+    return index_add(creation.zeros((count, *x.shape[1:]), x.dtype, device=x.device), ids, x)
 
 
 def segment_mean(x: Any, segment_ids: Any, /, num_segments: int | None = None) -> Tensor:
@@ -159,7 +159,7 @@ def segment_mean(x: Any, segment_ids: Any, /, num_segments: int | None = None) -
     if not dtypes.is_floating(x.dtype):
         raise TypeError(f"segment_mean: dtype is not floating: {x.dtype}; convert first")
     wide = ops.astype(x, dtypes.float32, copy=False) if x.dtype.itemsize == 2 else x
-    sizes = segment_sum(creation.ones((ids.size,), wide.dtype), ids, count)
+    sizes = segment_sum(creation.ones((ids.size,), wide.dtype, device=x.device), ids, count)
     divisors = ops.reshape(ops.maximum(sizes, 1.0), (count,) + (1,) * (x.ndim - 1))
     return ops.astype(ops.divide(segment_sum(wide, ids, count), divisors), x.dtype, copy=False)
 
@@ -196,7 +196,7 @@ def _segments(op: str, x: Any, segment_ids: Any, num_segments: int | None) -> tu
 def _segment_extreme(which: str, x: Any, segment_ids: Any, num_segments: int | None) -> Tensor:
     op = f"segment_{which}"
     x, ids, count = _segments(op, x, segment_ids, num_segments)
-    array = creation.full((count, *x.shape[1:]), _neutral(which, x.dtype), dtype=x.dtype)._array
+    array = creation.full((count, *x.shape[1:]), _neutral(which, x.dtype), dtype=x.dtype, device=x.device)._array
     getattr(_engine, f"index_{which}")(array, ids._array, 0, x._array)
     return record(op, array, (x,), (partial(_segment_extreme_vjp, ids),), (x, OUTPUT))
 

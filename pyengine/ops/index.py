@@ -31,7 +31,7 @@ def _getitem_vjp(selection: _Selection, g: Tensor) -> Tensor:
 
 def _scatter(selection: _Selection, g: Tensor) -> Tensor:
     """Zeros of the selected array's shape with g added in at the selection: the transpose of reading."""
-    array = creation.zeros(selection.shape, g.dtype)._array
+    array = creation.zeros(selection.shape, g.dtype, device=g.device)._array
     selection.write(array, g._array, accumulate=True)
     return record("scatter", array, (g,), (partial(_gather, selection),))
 
@@ -64,15 +64,15 @@ def _value_vjp(selection: _Selection, g: Tensor) -> Tensor:
     if not selection.indices:
         return _gather(selection, g)
     shape = selection.result_shape(g._array)
-    numbers = ops.reshape(creation.arange(math.prod(shape)), shape)
-    last = creation.zeros(selection.shape, dtypes.int64)._array
+    numbers = ops.reshape(creation.arange(math.prod(shape), device=g.device), shape)
+    last = creation.zeros(selection.shape, dtypes.int64, device=g.device)._array
     selection.write(last, numbers._array, accumulate=False)
     return ops.where(ops.equal(Tensor(selection.read(last)), numbers), _gather(selection, g), 0.0)
 
 
 def _rest_vjp(selection: _Selection, g: Tensor) -> Tensor:
-    mask = creation.ones(selection.shape, g.dtype)
-    selection.write(mask._array, creation.zeros((), g.dtype)._array, accumulate=False)
+    mask = creation.ones(selection.shape, g.dtype, device=g.device)
+    selection.write(mask._array, creation.zeros((), g.dtype, device=g.device)._array, accumulate=False)
     return ops.multiply(g, mask)
 
 

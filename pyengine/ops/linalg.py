@@ -153,7 +153,7 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Tensor:
 
 def _diagonal_vjp(shape: tuple[int, int], start: tuple[int, int], g: Tensor) -> Tensor:
     size = g.shape[-1]
-    square = ops.multiply(ops.expand_dims(g, -1), creation.eye(size, dtype=g.dtype))
+    square = ops.multiply(ops.expand_dims(g, -1), creation.eye(size, dtype=g.dtype, device=g.device))
     widths = [(first, full - first - size) for first, full in zip(start, shape, strict=True)]
     return ops.pad(square, [(0, 0)] * (g.ndim - 1) + widths)
 

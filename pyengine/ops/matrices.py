@@ -49,16 +49,17 @@ def adjoint(x: Tensor) -> Tensor:
 
 def identity(x: Tensor) -> Tensor:
     """The identity of the size of x's rows, in the dtype of x's parts."""
-    return creation.eye(x.shape[-2], dtype=dtypes.real_of(x.dtype))
+    return creation.eye(x.shape[-2], dtype=dtypes.real_of(x.dtype), device=x.device)
 
 
 def diagonal_matrix(values: Tensor) -> Tensor:
-    return ops.multiply(ops.expand_dims(values, -1), creation.eye(values.shape[-1], dtype=dtypes.real_of(values.dtype)))
+    identity = creation.eye(values.shape[-1], dtype=dtypes.real_of(values.dtype), device=values.device)
+    return ops.multiply(ops.expand_dims(values, -1), identity)
 
 
 def off_diagonal(x: Tensor) -> Tensor:
     """x with zeros on the diagonal, whatever stood there."""
-    return ops.where(creation.eye(x.shape[-1], dtype=dtypes.bool_), 0.0, x)
+    return ops.where(creation.eye(x.shape[-1], dtype=dtypes.bool_, device=x.device), 0.0, x)
 
 
 def hermitian_part(x: Tensor) -> Tensor:

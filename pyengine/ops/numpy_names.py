@@ -71,7 +71,7 @@ def diag(x: Any, /, k: int = 0) -> Tensor:
         return ops.diagonal(x, offset=k)
     if x.ndim != 1:
         raise ValueError(f"diag: neither a vector nor a matrix: shape {x.shape}; use diagonal for stacks of matrices")
-    square = ops.multiply(ops.expand_dims(x, -1), creation.eye(x.shape[0], dtype=x.dtype))
+    square = ops.multiply(ops.expand_dims(x, -1), creation.eye(x.shape[0], dtype=x.dtype, device=x.device))
     return ops.pad(square, [(max(-k, 0), max(k, 0)), (max(k, 0), max(-k, 0))])
 
 

@@ -125,7 +125,7 @@ def _complex_prod(x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
     shape = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
     y = ops.reshape(ops.permute_dims(x, (*kept, *axes)), (*(x.shape[axis] for axis in kept), _count(x.shape, axes)))
     if y.shape[-1] == 0:
-        return creation.ones(shape if keepdims else y.shape[:-1], x.dtype)
+        return creation.ones(shape if keepdims else y.shape[:-1], x.dtype, device=x.device)
     while (count := y.shape[-1]) > 1:
         half = count // 2
         halves = ops.multiply(y[..., :half], y[..., half : 2 * half])
@@ -286,7 +286,7 @@ def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor
 def _logsumexp(x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
     shape = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
     if _count(x.shape, axes) == 0:
-        empty = creation.full(shape, -math.inf, dtype=x.dtype)
+        empty = creation.full(shape, -math.inf, dtype=x.dtype, device=x.device)
         return empty if keepdims else ops.squeeze(empty, axes)
     largest = max(x, axis=axes, keepdims=True)
     shift = ops.where(ops.isfinite(largest), largest, creation.zeros_like(largest))

@@ -43,17 +43,17 @@ def unique_all(x: Any, /) -> UniqueAll:
     often each occurs. NaNs stand last, each with count 1. Indices and counts are int64. Not differentiable but by ``x[indices]``.
     """
     x = as_tensor(x)
-    flat = ops.reshape(x, (-1,)) if x.size else creation.empty((0,), dtype=x.dtype)
+    flat = ops.reshape(x, (-1,)) if x.size else creation.empty((0,), dtype=x.dtype, device=x.device)
     order = _sorting(flat)
     ordered = ops.take(flat.detach(), order)
     starts_one = ops.not_equal(ordered[1:], ordered[:-1])
-    is_first = ops.concat([creation.ones((min(x.size, 1),), dtypes.bool_), starts_one])
+    is_first = ops.concat([creation.ones((min(x.size, 1),), dtypes.bool_, device=x.device), starts_one])
     starts = ops.nonzero(is_first)[0]
     indices = ops.take(order, starts)  # sorting is stable, so the first of equals is the one that occurs first
     rank = ops.subtract(ops.cumulative_sum(ops.astype(is_first, dtypes.int64, copy=False), axis=0), 1)
-    inverse = creation.zeros((x.size,), dtypes.int64)
+    inverse = creation.zeros((x.size,), dtypes.int64, device=x.device)
     inverse[order] = rank
-    ends = ops.concat([starts[1:], creation.full((min(x.size, 1),), x.size)])
+    ends = ops.concat([starts[1:], creation.full((min(x.size, 1),), x.size, device=x.device)])
     return UniqueAll(ops.take(flat, indices), indices, ops.reshape(inverse, x.shape), ops.subtract(ends, starts))
 
 
@@ -82,7 +82,7 @@ def isin(x1: Any, x2: Any, /, *, invert: bool = False) -> Tensor:
     a, b = coerce(x1, x2)
     common = dtypes.promote(a.dtype, b.dtype)
     a, b = ops.astype(a.detach(), common, copy=False), ops.reshape(ops.astype(b.detach(), common, copy=False), (-1,))
-    found = _found(a, b) if b.size and a.size else creation.zeros(a.shape, dtypes.bool_)
+    found = _found(a, b) if b.size and a.size else creation.zeros(a.shape, dtypes.bool_, device=a.device)
     return ops.logical_not(found) if invert else found
 
 
@@ -92,6 +92,6 @@ def _found(a: Tensor, b: Tensor) -> Tensor:
         places = ops.minimum(ops.searchsorted(ordered, ops.reshape(a, (-1,))), b.size - 1)
         return ops.equal(ops.reshape(ops.take(ordered, places), a.shape), a)
     values, groups = unique_inverse(ops.concat([ops.reshape(a, (-1,)), b]))  # equal numbers have one group
-    is_there = creation.zeros(values.shape, dtypes.bool_)
+    is_there = creation.zeros(values.shape, dtypes.bool_, device=values.device)
     is_there[groups[a.size :]] = True
     return ops.logical_and(ops.reshape(is_there[groups[: a.size]], a.shape), ops.equal(a, a))

@@ -308,7 +308,8 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Tensor:
         raise ValueError(
             f"repeat: counts do not fit: {counts} for axis {axis} of size {x.shape[axis]}; one count, at least 0, for each slice"
         )
-    return ops.take(x, creation.asarray([i for i, c in enumerate(counts) for _ in range(c)], dtype=dtypes.int64), axis=axis)
+    indices = creation.asarray([i for i, c in enumerate(counts) for _ in range(c)], dtype=dtypes.int64, device=x.device)
+    return ops.take(x, indices, axis=axis)
 
 
 def pad(x: Any, widths: Sequence[tuple[int, int]], /, mode: str = "constant", *, value: float = 0.0, constant_values: Any = None) -> Tensor:
@@ -325,7 +326,7 @@ def pad(x: Any, widths: Sequence[tuple[int, int]], /, mode: str = "constant", *,
     sizes = tuple(size + low + high for size, (low, high) in zip(x.shape, widths, strict=True))
     if builtins.any(size < 0 for size in sizes):
         raise ValueError(f"pad: cropped below nothing: shape {x.shape}, widths {tuple(widths)}; every resulting size must be at least 0")
-    array = creation.full(sizes, value, dtype=x.dtype)._array
+    array = creation.full(sizes, value, dtype=x.dtype, device=x.device)._array
     spans = [
         (builtins.max(-low, 0), builtins.max(low, 0), size + builtins.min(low, 0) + builtins.min(high, 0))
         for size, (low, high) in zip(x.shape, widths, strict=True)

@@ -112,7 +112,7 @@ def _conjugate_cofactors_vjp(g: Tensor, x: Tensor) -> Tensor:
     """
     u, s, vh = svd(x)
     turned = ops.multiply(ops.matmul(ops.matmul(u.mT, conj(g)), vh.mT), _conjugate_phase(u, vh))
-    one = creation.eye(s.shape[-1], dtype=dtypes.bool_)
+    one = creation.eye(s.shape[-1], dtype=dtypes.bool_, device=s.device)
     left_out = ops.logical_or(ops.expand_dims(one, 1), ops.expand_dims(one, 0))
     pairs = off_diagonal(ops.prod(ops.where(left_out, 1.0, ops.expand_dims(s, (-3, -2))), axis=-1))
     inner = ops.matmul(pairs, ops.expand_dims(ops.diagonal(turned), -1))[..., 0]
@@ -152,7 +152,7 @@ def matrix_power(x: Any, n: int, /) -> Tensor:
     x = square_matrices("matrix_power", x)
     n = operator.index(n)
     if n == 0:
-        return ops.broadcast_to(creation.eye(x.shape[-1], dtype=x.dtype), x.shape)
+        return ops.broadcast_to(creation.eye(x.shape[-1], dtype=x.dtype, device=x.device), x.shape)
     square = inv(x) if n < 0 else x
     result, n = None, abs(n)
     while True:

@@ -113,8 +113,8 @@ class Optimizer(ABC):
 
 
 def state_like(parameter: Tensor) -> Tensor:
-    """Zeros of the parameter's shape in the type that states have: float64 for float64, otherwise float32."""
-    return zeros(parameter.shape, dtype="float64" if parameter.dtype.name == "float64" else "float32")
+    """Zeros of the parameter's shape, on its device, in the type that states have: float64 for float64, otherwise float32."""
+    return zeros(parameter.shape, dtype="float64" if parameter.dtype.name == "float64" else "float32", device=parameter.device)
 
 
 def _as_groups(name: str, params: Params) -> list[Mapping[str, Any]]:
