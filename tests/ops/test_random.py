@@ -140,7 +140,7 @@ def test_same_bits_at_every_level_and_for_any_number_of_threads(draw: Any, dtype
     [
         *((draw, dtype) for draw in (pe.rand, pe.randn) for dtype in FLOATS),
         *((partial(pe.randint, -5, 100), dtype) for dtype in ("int8", "int64")),
-        *((partial(pe.random.bernoulli, 0.3), dtype) for dtype in ("bool", "int16", "float32")),
+        *((partial(pe.bernoulli, 0.3), dtype) for dtype in ("bool", "int16", "float32")),
     ],
 )
 def test_same_bits_on_every_device(draw: Any, dtype: str, device: str) -> None:
