@@ -31,6 +31,7 @@ TESTS = {"elementwise_types": "ops/test_elementwise", "optimizer_step": "optim/t
 
 LONG = {
     "kernels/cpu/elementwise_binary.cpp": "a few lines for each of 30 operations, and one table",
+    "kernels/cuda/primitives/wgmma_shapes.h": "written by a script: an instruction's registers, for each of 32 widths",
     "pyengine/autograd.py": "the tape is read at one sitting",
     "pyengine/ops/pool.py": "a few lines for each of 14 functions",
     "pyengine/ops/shape.py": "a few lines for each of 25 functions",

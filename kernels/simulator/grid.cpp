@@ -10,6 +10,7 @@
 #include "kernels/simulator/static_shared.h"
 #include "kernels/simulator/sync.h"
 #include "kernels/simulator/tma.h"
+#include "kernels/simulator/wgmma.h"
 
 namespace pyengine::simulator {
 namespace {
@@ -164,7 +165,9 @@ void Cluster::end(Thread& thread) {
     idle_fibers.push_back(std::move(thread.fiber));
     --alive_;
     --thread.block->alive;
-    if (const auto fault = finish_stores(thread)) {
+    auto fault = finish_stores(thread);
+    if (!fault) fault = unfinished_products(thread);
+    if (fault) {
         launch.report(number, *fault);
         failed_ = true;
     }

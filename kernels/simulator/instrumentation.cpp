@@ -2,6 +2,7 @@
 // calls there, and this file is what they reach.
 #include "kernels/simulator/access.h"
 #include "kernels/simulator/atomics.h"
+#include "kernels/simulator/wgmma.h"
 
 namespace {
 
@@ -10,7 +11,11 @@ using pyengine::simulator::Thread;
 
 void enter(const void* address, std::size_t bytes, AccessKind kind, const void* code, bool aligned) {
     Thread* self = pyengine::simulator::current_thread();
-    if (!self || self->fiber->holds(address)) return;
+    if (!self) return;
+    if (self->fiber->holds(address)) {
+        if (self->accumulators) pyengine::simulator::touch_registers(*self, address, bytes, code);
+        return;
+    }
     if (aligned && reinterpret_cast<std::uintptr_t>(address) % bytes != 0)
         pyengine::simulator::fail_misaligned(*self, address, bytes, code);
     pyengine::simulator::check_access(*self, address, bytes, kind, code);

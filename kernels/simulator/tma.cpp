@@ -81,7 +81,8 @@ Load plain(const char* what, const void* from, std::uint32_t bytes, const void* 
 void tma_load(void* to, const kernels::TensorLayout& map, void* barrier, const Coordinates& at, unsigned blocks) {
     Load load{"TMA load", __builtin_return_address(0), {}, 128};
     if (map.rank != at.rank || map.im2col != (at.by != nullptr))
-        refuse(*current_thread(), load, text("takes ", at.rank, " coordinates, tiled or im2col; the map has ", map.rank, ", or is the other"));
+        refuse(*current_thread(), load,
+               text("takes ", at.rank, " coordinates, tiled or im2col; the map has ", map.rank, ", or is the other"));
     load.box = box_of(map, at);
     start(std::move(load), to, barrier, blocks);
 }
