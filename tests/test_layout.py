@@ -94,7 +94,7 @@ def allowed(path: Path) -> Callable[[str], bool]:
     if where.startswith("kernels/cpu/"):
         return lambda name: name.startswith("kernels/") and not name.startswith("kernels/reference/")
     if where.startswith("kernels/simulator/"):
-        return lambda name: re.fullmatch(r"kernels/((simulator|cuda)/)?\w+\.h|kernels/cpu/parallel\.h", name) is not None
+        return lambda name: re.fullmatch(r"kernels/((simulator|cuda|cuda/primitives)/)?\w+\.h|kernels/cpu/parallel\.h", name) is not None
     if where.startswith("kernels/cuda/"):
         return lambda name: name.startswith("kernels/") and not name.startswith(("kernels/reference/", "kernels/cpu/"))
     if where.startswith("kernels/"):
