@@ -2,7 +2,6 @@
 #include <stdexcept>
 #include <string>
 
-#include "kernels/attention.h"
 #include "kernels/conv.h"
 #include "kernels/level.h"
 #include "kernels/matmul.h"
@@ -16,22 +15,6 @@ namespace {
 
 }  // namespace
 
-template <>
-std::size_t scaled_dot_product_attention_workspace<level>(const AttentionProblem&) {
-    return 0;
-}
-template <>
-void scaled_dot_product_attention<level>(const AttentionArgs&) {
-    pending("scaled_dot_product_attention");
-}
-template <>
-std::size_t scaled_dot_product_attention_backward_workspace<level>(const AttentionProblem&) {
-    return 0;
-}
-template <>
-void scaled_dot_product_attention_backward<level>(const AttentionBackwardArgs&) {
-    pending("scaled_dot_product_attention_backward");
-}
 template <>
 std::size_t conv_workspace<level>(const ConvArgs&) {
     return 0;

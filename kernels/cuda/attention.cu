@@ -1,0 +1,102 @@
+// A block owns 64 queries of one head and `result_width` columns of their result, and walks over the keys in tiles of 64: scores, the running
+// maximum and sum of the softmax, weights times values. Registers hold scores and result; nothing but the result and logsumexp is
+// written. q and k are read again for each tile, from the cache where a head's fit. Causal: tiles beyond the diagonal are left out,
+// the queries that see the most keys come first. Wider results than 128 columns (float64: 64) are cut among blocks, which
+// compute the scores again.
+// T. Dao: FlashAttention-2, ICLR 2024, algorithm 1. It has run in the simulator only.
+#include "kernels/cuda/attention_simt.h"
+
+namespace pyengine::kernels {
+namespace {
+
+/// The softmax of a thread's rows so far: out is not yet divided by the total, which is this lane's share.
+template <typename Tiles>
+struct Online {
+    using A = typename Tiles::A;
+
+    A max[Tiles::rows], total[Tiles::rows] = {}, out[Tiles::rows][Tiles::result_columns] = {};
+
+    __device__ Online() {
+        for (A& m : max) m = -INFINITY;
+    }
+
+    /// Turns scores into exp(score - max).
+    __device__ void absorb(A (&scores)[Tiles::rows][Tiles::columns]) {
+#pragma unroll
+        for (int r = 0; r < Tiles::rows; ++r) {
+            A now = max[r];
+            for (A s : scores[r]) now = s > now ? s : now;  // passes over NaN, which shows in the sum
+            now = max_over_lanes<Tiles::row_lanes>(now);
+            const A finite = or_zero(now), shrink = exp(max[r] - finite);
+            max[r] = now;
+            total[r] *= shrink;
+            for (A& o : out[r]) o *= shrink;
+            for (A& s : scores[r]) total[r] += s = exp(s - finite);
+        }
+    }
+
+    __device__ void close() {
+#pragma unroll
+        for (int r = 0; r < Tiles::rows; ++r) {
+            total[r] = sum_over_lanes<Tiles::row_lanes>(total[r]);
+            for (A& o : out[r]) o = total[r] == 0 ? 0 : o / total[r];
+        }
+    }
+
+    __device__ A logsumexp(int r) const { return or_zero(max[r]) + log(total[r]); }
+
+private:
+    /// -Inf - -Inf would be NaN.
+    __device__ static A or_zero(A x) { return x == -INFINITY ? 0 : x; }
+};
+
+template <typename Tiles>
+__global__ void __launch_bounds__(Tiles::threads) attend(const __grid_constant__ AttentionArgs args) {
+    using A = typename Tiles::A;
+    using T = typename Tiles::Element;
+    auto& shared = *dynamic_shared_memory<typename Tiles::Shared>();
+    const std::int64_t tiles = tiles_of(args.queries);
+    const Head<T> head(args, blockIdx.x / tiles);
+    const std::int64_t first = (tiles - 1 - blockIdx.x % tiles) * tile, column = blockIdx.y * std::int64_t{Tiles::result_width};
+    const std::int64_t seen = args.causal && first + tile < args.keys ? first + tile : args.keys;
+
+    Online<Tiles> online;
+    for (std::int64_t key = 0; key < seen; key += tile) {
+        A scores[Tiles::rows][Tiles::columns] = {};
+        Tiles::inner_products(shared, head.q(), first, head.k(), key, scores);
+        each_element<Tiles::rows, Tiles::columns>(
+            [&](int r, int c) { scores[r][c] = head.score(first + Tiles::row(r), key + Tiles::column(c), scores[r][c]); });
+        online.absorb(scores);
+        if (args.dropout > 0)
+            each_element<Tiles::rows, Tiles::columns>(
+                [&](int r, int c) { scores[r][c] *= head.kept(first + Tiles::row(r), key + Tiles::column(c)); });
+        Tiles::weighted_rows(shared, scores, head.v(), key, column, online.out);
+    }
+    online.close();
+    for (int r = 0; r < Tiles::rows; ++r) {
+        const std::int64_t i = first + Tiles::row(r);
+        if (i >= args.queries) continue;
+        if (Tiles::column(0) == 0 && column == 0) static_cast<A*>(args.logsumexp)[head.row(i)] = online.logsumexp(r);
+        for (int c = 0; c < Tiles::result_columns; ++c) {
+            const std::int64_t e = column + Tiles::column(c);
+            if (e < args.value_width) static_cast<T*>(args.out)[head.row(i) * args.value_width + e] = convert<T>(online.out[r][c]);
+        }
+    }
+}
+
+}  // namespace
+
+template <>
+std::size_t scaled_dot_product_attention_workspace<level>(const AttentionProblem&) {
+    return 0;
+}
+
+template <>
+void scaled_dot_product_attention<level>(const AttentionArgs& args) {
+    const std::int64_t blocks = args.batch * args.query_heads * tiles_of(args.queries);
+    if (blocks == 0) return;
+    with_tiles(args.type, args.value_width,
+               [&]<typename Tiles> { launch(attend<Tiles>, blocks_for<Tiles>(blocks, args.value_width), args); });
+}
+
+}  // namespace pyengine::kernels

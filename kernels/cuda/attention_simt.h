@@ -1,0 +1,102 @@
+// Products of tiles by a block of 256 threads, without tensor cores. Thread (y, x) of 16 x 16 holds of a tile the elements of rows y, y + 16, ...
+// and columns x, x + 16, ...: a row's elements are in 16 neighbouring lanes.
+//
+// Both factors go through shared memory in panels of `depth` products: neighbouring threads load neighbouring columns, rows are padded by
+// one, so that neither reading nor transposing meets a bank twice. For each product a thread reads 4 + 4 elements and does 16 multiplications
+// and additions.
+#pragma once
+
+#include "kernels/cuda/attention_head.h"
+
+namespace pyengine::kernels {
+namespace {
+
+template <typename T, int columns_of_result>
+struct Simt {
+    using Element = T;
+    using A = Accumulator<T>;
+    static constexpr int side = 16, threads = side * side;
+    static constexpr int row_lanes = side;  // that hold a row together
+    static constexpr int rows = tile / side, columns = tile / side, result_columns = columns_of_result;
+    static constexpr int result_width = side * result_columns;
+    static constexpr int depth = 128 / sizeof(A);
+
+    struct Shared {
+        A left[tile][depth + 1];
+        A right[depth][(result_width > tile ? result_width : tile) + 1];
+        A weights[tile][tile + 1];
+    };
+
+    __device__ static int row(int r) { return static_cast<int>(threadIdx.x) / side + side * r; }
+    __device__ static int column(int c) { return static_cast<int>(threadIdx.x) % side + side * c; }
+
+    /// sum[i, j] += x[i0 + i] . y[j0 + j]
+    __device__ static void inner_products(Shared& shared, const Matrix<T>& x, std::int64_t i0, const Matrix<T>& y, std::int64_t j0,
+                                          A (&sum)[rows][columns]) {
+        const int along = static_cast<int>(threadIdx.x) % depth, first = static_cast<int>(threadIdx.x) / depth;
+        for (std::int64_t d = 0; d < x.columns; d += depth) {
+            const int count = at_most_depth(x.columns - d);
+            __syncthreads();
+            for (int i = first; i < tile && along < count; i += threads / depth) {
+                shared.left[i][along] = convert<A>(x(i0 + i, d + along));
+                shared.right[along][i] = convert<A>(y(j0 + i, d + along));
+            }
+            __syncthreads();
+            multiply(sum, shared.left, 0, shared.right, count);
+        }
+    }
+
+    /// sum[i, e] += sum over j of weights[i, j] y[j0 + j, e0 + e]
+    __device__ static void weighted_rows(Shared& shared, const A (&weights)[rows][columns], const Matrix<T>& y, std::int64_t j0,
+                                         std::int64_t e0, A (&sum)[rows][result_columns]) {
+        __syncthreads();
+        for (int r = 0; r < rows; ++r)
+            for (int c = 0; c < columns; ++c) shared.weights[row(r)][column(c)] = weights[r][c];
+        for (int j = 0; j < tile && j0 + j < y.rows; j += depth) {
+            const int count = at_most_depth(y.rows - j0 - j);
+            if (j > 0) __syncthreads();
+            for (int n = static_cast<int>(threadIdx.x); n < count * result_width; n += threads)
+                shared.right[n / result_width][n % result_width] = convert<A>(y(j0 + j + n / result_width, e0 + n % result_width));
+            __syncthreads();
+            multiply(sum, shared.weights, j, shared.right, count);
+        }
+    }
+
+private:
+    __device__ static int at_most_depth(std::int64_t count) { return count < depth ? static_cast<int>(count) : depth; }
+
+    /// sum += left[:, first : first + count] right[:count]
+    template <int n, int left_stride, int right_stride>
+    __device__ static void multiply(A (&sum)[rows][n], const A (&left)[tile][left_stride], int first, const A (&right)[depth][right_stride],
+                                    int count) {
+        for (int d = 0; d < count; ++d) {
+            A a[rows], b[n];
+            for (int r = 0; r < rows; ++r) a[r] = left[row(r)][first + d];
+            for (int c = 0; c < n; ++c) b[c] = right[d][column(c)];
+            for (int r = 0; r < rows; ++r)
+                for (int c = 0; c < n; ++c) sum[r][c] += a[r] * b[c];
+        }
+    }
+};
+
+/// Calls with the kernels' tiles for results of so many columns; wider results are cut.
+template <typename Call>
+void with_tiles(ElementType type, std::int64_t columns, Call call) {
+    with_float_type(type, [&]<typename T> {
+        if (columns <= 16)
+            call.template operator()<Simt<T, 1>>();
+        else if (columns <= 64 || sizeof(T) == 8)
+            call.template operator()<Simt<T, 4>>();
+        else
+            call.template operator()<Simt<T, sizeof(T) == 8 ? 4 : 8>>();
+    });
+}
+
+template <typename Tiles>
+LaunchShape blocks_for(std::int64_t count, std::int64_t columns) {
+    const std::int64_t parts = columns > 0 ? (columns + Tiles::result_width - 1) / Tiles::result_width : 1;
+    return {{static_cast<unsigned>(count), static_cast<unsigned>(parts)}, {Tiles::threads}, sizeof(typename Tiles::Shared)};
+}
+
+}  // namespace
+}  // namespace pyengine::kernels
