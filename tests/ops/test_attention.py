@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import pyengine as pe
 from pyengine import _engine
 from tests import tolerance
+from tests.devices import cpu_only
 from tests.floats import Float64s, dtypes, each_level, numpy_of, seeds, tensor_of
 from tests.gradients import check_gradients
 
@@ -201,7 +202,7 @@ def test_dropout_is_that_of_the_random_op(keys: int, offset: int) -> None:
     assert pe.default_generator.get_state()[1] == offset + 4 * 67 * keys
 
 
-@pytest.mark.parametrize("heads", [1, 20])
+@pytest.mark.parametrize("heads", [1, pytest.param(20, marks=cpu_only("a GPU's blocks are not dealt to threads"))])
 def test_same_bits_for_any_number_of_threads(heads: int) -> None:
     rng = np.random.default_rng(0)
     values = [rng.standard_normal((1, heads, 300, 24)).astype(np.float32) for _ in range(4)]
@@ -215,6 +216,7 @@ def test_same_bits_for_any_number_of_threads(heads: int) -> None:
     assert len(set(results)) == 1
 
 
+@cpu_only("what is counted is the CPU's memory")
 def test_memory_does_not_grow_with_the_square_of_the_length() -> None:
     length = 6000  # its scores would take 144 MB
     q, k, v = (pe.asarray(np.zeros((1, 1, length, 8), np.float32), requires_grad=True) for _ in range(3))
