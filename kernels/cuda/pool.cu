@@ -164,18 +164,19 @@ __global__ void add_maxima(Planes in, Planes out, const T* y, const std::int64_t
         }
         __syncthreads();
         for (std::int64_t first = 0; first < out.plane(); first += blockDim.x) {
-            const std::int64_t output = first + threadIdx.x;
-            bool waits = output < out.plane();
-            const std::int64_t at = start + (waits ? indices[first_output + output] : 0);
+            const std::int64_t output = min(first + threadIdx.x, out.plane() - 1);
+            const std::int64_t at = start + indices[first_output + output];
+            int waits = first + threadIdx.x < out.plane();
             while (__syncthreads_or(waits)) {
                 if (waits) atomicMin(&turns[at], threadIdx.x);
                 __syncthreads();
-                const bool adds = waits && turns[at] == threadIdx.x;
+                const int adds = waits & (turns[at] == threadIdx.x);
                 __syncthreads();
-                if (!adds) continue;
-                sums[at] += convert<A>(y[first_output + output]);
-                turns[at] = nobody;
-                waits = false;
+                if (adds) {
+                    sums[at] += convert<A>(y[first_output + output]);
+                    turns[at] = nobody;
+                }
+                waits &= ~adds;
             }
         }
         for (std::int64_t i = threadIdx.x; i < in.plane(); i += blockDim.x) x[start + i] = convert<T>(sums[start + i]);

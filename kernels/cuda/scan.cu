@@ -1,7 +1,7 @@
 // Running totals along the middle axis of (outer, size, inner). Neighbouring threads take neighbouring columns where inner is large or
 // columns are short, else blocks take columns, and their threads neighbouring elements. Where that keeps few threads busy, columns are cut
 // into chunks: their totals first, the running totals of those, then the chunks again, each from where the one before ends: two reads and
-// one write of each element. How columns are cut depends on the shape alone; columns of at most 64 elements are summed in order.
+// one write of each element. How columns are cut depends on the shape alone; columns of at most 128 elements are summed in order.
 // Has run in the simulator only.
 #include <algorithm>
 
@@ -37,10 +37,10 @@ struct Columns {
 
     explicit Columns(const ScanArgs& args)
         : size(args.size), inner(args.inner), count(args.outer * args.inner), initial(args.include_initial) {
-        by_thread = inner >= 32 || size <= 64;
+        by_thread = inner >= 32 || size <= 128;
         const std::int64_t enough = by_thread ? 132 * 1024 : 2 * 132;  // threads, or blocks, for an H100
         const std::int64_t wanted =
-            count == 0 ? 1 : std::clamp<std::int64_t>(size / (by_thread ? 64 : 2048), 1, (enough + count - 1) / count);
+            count == 0 ? 1 : std::clamp<std::int64_t>(size / (by_thread ? 128 : 2048), 1, (enough + count - 1) / count);
         chunk = (size + wanted - 1) / wanted;
         chunks = chunk == 0 ? 1 : (size + chunk - 1) / chunk;
     }

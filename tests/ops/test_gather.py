@@ -152,6 +152,14 @@ def test_nonzero(level: str, data: st.DataObject) -> None:
         np.testing.assert_array_equal(mine.numpy(), theirs)
 
 
+def test_nonzero_of_many() -> None:
+    """Beyond one tile of a GPU, in both orders of the axes."""
+    x = np.random.default_rng(0).random((70, 99)) < 0.3
+    for given in (x, x.T):
+        for mine, theirs in zip(pe.nonzero(pe.asarray(given)), np.nonzero(given), strict=True):
+            np.testing.assert_array_equal(mine.numpy(), theirs)
+
+
 def test_same_bits_for_any_number_of_threads(isa: str) -> None:
     """Large enough for several tasks, values of many magnitudes, and few places, so that another order would round differently."""
     rng = np.random.default_rng(1)

@@ -27,7 +27,7 @@ def with_initial(y: np.ndarray[Any, Any], axis: int, value: float) -> np.ndarray
 @levels
 @given(data=st.data(), dtype=st.sampled_from(FLOATS), shape=shapes(), seed=seeds, layout=st.integers(0, 3), include_initial=st.booleans())
 def test_floats(level: str, data: st.DataObject, dtype: str, shape: tuple[int, ...], seed: int, layout: int, include_initial: bool) -> None:
-    """Accumulated in float64 in order, as NumPy does here: float64 bits agree, other dtypes are those, rounded once."""
+    """Accumulated in float64 in order, as NumPy does here, in rows this short: float64 bits agree, other dtypes are those, rounded once."""
     _engine.set_isa(level)
     axis = data.draw(st.integers(-len(shape), len(shape) - 1))
     rng = np.random.default_rng(seed)
@@ -42,6 +42,25 @@ def test_floats(level: str, data: st.DataObject, dtype: str, shape: tuple[int, .
         else:
             rounded_twice = 1.0 if dtype in ("float16", "bfloat16") else 0.5  # through float32
             tolerance.assert_within(got, expected, rounded_twice * tolerance.spacing(expected, dtype), dtype)
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((20_000,), 0), ((3, 5000, 2), 1), ((2, 3000, 40), 1)])
+@pytest.mark.parametrize("include_initial", [False, True])
+def test_long(shape: tuple[int, ...], axis: int, include_initial: bool) -> None:
+    """On GPUs long rows are cut into chunks, and floats added up in another order."""
+    rng = np.random.default_rng(0)
+    integers, floats = rng.integers(-(2**62), 2**62, shape), rng.standard_normal(shape)
+    for _ in each_level():
+        for x in (integers, floats):
+            got = pe.cumulative_sum(pe.asarray(x), axis=axis, include_initial=include_initial).numpy()
+            expected, magnitude = (np.cumsum(v, axis=axis) for v in (x, np.abs(x)))
+            if include_initial:
+                expected, magnitude = (with_initial(v, axis, 0) for v in (expected, magnitude))
+            if x is integers:
+                np.testing.assert_array_equal(got, expected)
+            else:
+                bound = tolerance.summation(magnitude, expected, shape[axis], "float64")
+                tolerance.assert_within(got, expected, bound, "float64", magnitude)
 
 
 @levels

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import pyengine as pe
+from tests.devices import DEVICE
 from tests.gradients import check_gradients
 
 shapes = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
@@ -42,7 +43,8 @@ def test_reshape(x: np.ndarray[Any, Any], data: st.DataObject) -> None:
     if x.ndim >= 2:
         result = t.reshape(joined)
         same(result, x.reshape(joined))
-        assert np.shares_memory(result.numpy(), x) == np.shares_memory(x.reshape(joined), x)
+        if DEVICE == "cpu":
+            assert np.shares_memory(result.numpy(), x) == np.shares_memory(x.reshape(joined), x)
 
 
 @given(arrays(), st.data())
@@ -50,7 +52,7 @@ def test_permutations_are_views(x: np.ndarray[Any, Any], data: st.DataObject) ->
     axes = data.draw(st.permutations(range(x.ndim)))
     result = pe.permute_dims(pe.asarray(x), axes)
     same(result, x.transpose(axes))
-    assert x.size == 0 or np.shares_memory(result.numpy(), x)
+    assert x.size == 0 or DEVICE != "cpu" or np.shares_memory(result.numpy(), x)
 
 
 @given(arrays(min_dims=1), st.data())
