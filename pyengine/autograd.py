@@ -87,7 +87,8 @@ class Node:
         """The gradients of the inputs, from those of the outputs."""
         saved = self._saved_values()
         if callable(self.vjps):
-            full = tuple(creation.zeros(*self.outputs[i]) if g is None else g for i, g in enumerate(grads))
+            device = next(g.device for g in grads if g is not None)
+            full = tuple(creation.zeros(*self.outputs[i], device=device) if g is None else g for i, g in enumerate(grads))
             return self.vjps(full if len(full) > 1 else full[0], *saved)  # type: ignore[no-any-return]
         g = grads[0]
         return [None if p is None or f is None else f(g, *saved) for p, f in zip(self.parents, self.vjps, strict=True)]
@@ -363,7 +364,7 @@ def _seed(op: str, output: Tensor, gradient: Tensor | None) -> Tensor:
     if gradient is None:
         if output.size != 1:
             raise RuntimeError(f"{op}: not a scalar: shape {output.shape}; reduce it (.sum(), .mean()), or pass the gradient to start from")
-        return creation.ones(output.shape, output.dtype)
+        return creation.ones(output.shape, output.dtype, device=output.device)
     gradient = _tensor.as_tensor(gradient)
     if gradient.shape != output.shape:
         raise ValueError(f"{op}: gradient shape differs: {gradient.shape} for an output {output.shape}; they must be equal")

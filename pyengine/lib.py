@@ -25,8 +25,8 @@ def sliding_window_view(array: Any, window_shape: int | Sequence[int], axis: int
     for along, window in zip((a % x.ndim for a in axes), windows, strict=True):
         if not 0 < window <= x.shape[along]:
             raise ValueError(f"sliding_window_view: window does not fit: {window} on axis {along} of {x.shape}; must be in [1, size]")
-        starts = creation.arange(x.shape[along] - window + 1)
-        places = ops.add(ops.expand_dims(starts, 1), creation.arange(window))
+        starts = creation.arange(x.shape[along] - window + 1, device=x.device)
+        places = ops.add(ops.expand_dims(starts, 1), creation.arange(window, device=x.device))
         windowed = ops.reshape(
             ops.take(x, ops.reshape(places, (-1,)), axis=along), (*x.shape[:along], *places.shape, *x.shape[along + 1 :])
         )

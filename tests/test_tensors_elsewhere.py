@@ -55,3 +55,39 @@ def test_optimisers_step_where_the_parameters_are(name: str, device: str) -> Non
         results.append(np.asarray(p.tolist()))
     # Three steps of a few roundings each, fused or not, of numbers below 2.
     np.testing.assert_allclose(results[1], results[0], atol=3 * 8 * 2.0**-24 * 2, rtol=0)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_gradients_are_made_where_the_output_is(device: str) -> None:
+    x = pe.asarray([1.0, 2.0], device=device, requires_grad=True)
+    x.sum().backward()
+    assert x.grad.device == device
+    largest, _ = pe.checkpoint(lambda y: (y * 2, y * 3))(x)  # the second output's gradient is zeros
+    x.grad = None
+    largest.sum().backward()
+    assert (x.grad.device, x.grad.tolist()) == (device, [2.0, 2.0])
+
+
+F = pe.nn.functional
+MAKE_CONSTANTS = {
+    "attention": lambda x: F.scaled_dot_product_attention(x, x, x, is_causal=True),
+    "dropout2d": lambda x: F.dropout2d(x, 0.5),
+    "interpolate": lambda x: F.interpolate(x, 5),
+    "pad": lambda x: F.pad(x, (1, 2), "circular"),
+    "one_hot": lambda x: F.one_hot((x * 0).astype("int64"), 3),
+    "windows": lambda x: pe.lib.sliding_window_view(x, 2, -1),
+    "norm": lambda x: pe.nn.utils.get_total_norm([x, x[:0]], float("inf")),
+    "mask": lambda x: pe.nn.transformer.generate_square_subsequent_mask(3, x.device),
+}
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", MAKE_CONSTANTS)
+def test_constants_are_made_beside_their_operands(name: str, device: str) -> None:
+    results = []
+    for where in ("cpu", device):
+        pe.manual_seed(1)
+        result = MAKE_CONSTANTS[name](pe.asarray(np.linspace(-1, 1, 24).reshape(1, 2, 3, 4), device=where))
+        assert result.device == where
+        results.append(np.asarray(result.tolist()))
+    np.testing.assert_allclose(results[1], results[0], rtol=2.0**-48)  # some roundings of float64

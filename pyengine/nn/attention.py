@@ -147,14 +147,16 @@ class MultiheadAttention(Module):
 
 
 def _as_added(mask: Tensor, like: Tensor) -> Tensor:
-    return ops.where(mask, -math.inf, zeros((), like.dtype)) if mask.dtype.kind == "b" else ops.astype(mask, like.dtype, copy=False)
+    if mask.dtype.kind != "b":
+        return ops.astype(mask, like.dtype, copy=False)
+    return ops.where(mask, -math.inf, zeros((), like.dtype, device=mask.device))
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, is_causal: bool, dropout: float) -> tuple[Tensor, Tensor]:
     """softmax(q kᵀ / √d + mask) v, and its weights, which the fused kernel does not keep."""
     scores = ops.matmul(q * (1 / math.sqrt(q.shape[-1])), k.mT)
     if is_causal:
-        future = ops.triu(zeros(scores.shape[-2:], "int8") + 1, k=1) != 0
+        future = ops.triu(zeros(scores.shape[-2:], "int8", device=scores.device) + 1, k=1) != 0
         scores = ops.where(future, -math.inf, scores)
     if mask is not None:
         scores = scores + mask

@@ -29,9 +29,9 @@ __all__ = [
 Activation = Callable[[Tensor], Tensor]
 
 
-def generate_square_subsequent_mask(size: int) -> Tensor:
+def generate_square_subsequent_mask(size: int, device: str | None = None) -> Tensor:
     """(size, size): 0 up to the diagonal, -∞ above it: nothing attends to what comes later."""
-    return ops.triu(full((size, size), -math.inf), k=1)
+    return ops.triu(full((size, size), -math.inf, device=device), k=1)
 
 
 class _Block(Module):

@@ -28,7 +28,7 @@ def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_n
 def _norm(x: Tensor, p: float) -> Tensor:
     size = ops.abs(x.astype("float32") if x.dtype.itemsize == 2 else x)
     if p == float("inf"):
-        return ops.max(size) if x.size else zeros((), dtype=size.dtype)
+        return ops.max(size) if x.size else zeros((), dtype=size.dtype, device=size.device)
     return ops.sqrt(ops.sum(size * size)) if p == 2 else ops.sum(size**p) ** (1 / p)
 
 

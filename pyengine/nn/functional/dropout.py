@@ -27,5 +27,5 @@ def dropout3d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
 def _dropout_channels(op: str, x: Tensor, p: float, training: bool, rank: int) -> Tensor:
     if x.ndim not in (rank + 1, rank + 2):
         raise ValueError(f"{op}: rank does not fit: shape {x.shape}; must be (N, C, …) or (C, …) with {rank} positions")
-    factors = dropout(ones((*x.shape[: x.ndim - rank], *[1] * rank), x.dtype), p, training)
+    factors = dropout(ones((*x.shape[: x.ndim - rank], *[1] * rank), x.dtype, device=x.device), p, training)
     return x * factors

@@ -38,9 +38,9 @@ def interpolate(
     for axis, new in enumerate(sizes, 2):
         old = input.shape[axis]
         if mode == "nearest":
-            input = ops.take(input, asarray(np.arange(new) * old // new), axis=axis)
+            input = ops.take(input, asarray(np.arange(new) * old // new, device=input.device), axis=axis)
         elif new != old:
-            weights = asarray(_weights(old, new, align_corners)).astype(input.dtype)
+            weights = asarray(_weights(old, new, align_corners), device=input.device).astype(input.dtype)
             input = ops.moveaxis(ops.matmul(ops.moveaxis(input, axis, -1), weights.mT), -1, axis)
     return input
 

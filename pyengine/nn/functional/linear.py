@@ -44,7 +44,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     count = high + 1 if num_classes == -1 else num_classes
     if low < 0 or high >= count:
         raise ValueError(f"one_hot: class out of range: in [{low}, {high}]; must be in [0, {count})")
-    return ops.astype(ops.expand_dims(tensor, -1) == arange(count), "int64")
+    return ops.astype(ops.expand_dims(tensor, -1) == arange(count, device=tensor.device), "int64")
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:

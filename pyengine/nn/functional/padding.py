@@ -32,7 +32,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         raise ValueError(f"pad: unknown mode: {mode!r}; must be 'constant', {', '.join(map(repr, _modes))}")
     for axis, (low, high) in enumerate(widths, start):
         if (low, high) != (0, 0):
-            input = ops.take(input, asarray(_sources(input.shape[axis], low, high, mode)), axis=axis)
+            input = ops.take(input, asarray(_sources(input.shape[axis], low, high, mode), device=input.device), axis=axis)
     return input
 
 
