@@ -1,0 +1,217 @@
+"""Everything there is to learn from one GPU, in one command that needs no network and ends in under nine minutes:
+
+python -m benchmarks.gpu_check --out FOLDER          install, tests, compute-sanitizer, simulator against hardware, timings against PyTorch
+python -m benchmarks.gpu_check --out FOLDER --dry    the same steps, where they can run, on the simulator
+
+The package is built from this checkout into a temporary folder, and the tests run from a copy beside it, so that nothing here is changed or
+imported. Every step is a process of its own with a limit of its own: one that fails or hangs is written down, and the next one
+runs. FOLDER gets gpu_check.json (device, commit, versions, each step's outcome, seconds and findings) and gpu_check.log (what the steps
+printed); both are written after each step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+TOTAL = 530.0
+"""Seconds for all steps together."""
+
+
+@dataclass
+class Step:
+    """A command, the most seconds it may take, and the file it writes its findings to, if it does."""
+
+    name: str
+    command: Sequence[str]
+    limit: float
+    environment: Mapping[str, str] = field(default_factory=dict)
+    findings: Path | None = None
+    skip: str = ""
+
+
+@dataclass
+class Outcome:
+    """``outcome`` is passed, failed, timed out or skipped; ``last`` is the last line that the step printed."""
+
+    name: str
+    outcome: str
+    seconds: float
+    last: str
+    findings: Any = None
+
+
+def run(step: Step, log: Path, limit: float, folder: Path) -> Outcome:
+    """Runs a step for at most ``limit`` seconds, then ends it with all processes that it started."""
+    if step.skip or limit <= 0:
+        return Outcome(step.name, "skipped", 0.0, step.skip or "no time was left")
+    start = time.monotonic()
+    with log.open("ab") as out:
+        out.write(f"\n=== {step.name}: {' '.join(step.command)}\n".encode())
+        out.flush()
+        place = out.tell()
+        try:
+            process = subprocess.Popen(
+                step.command, stdout=out, stderr=out, cwd=folder, env={**os.environ, **step.environment}, start_new_session=True
+            )
+        except OSError as error:
+            return Outcome(step.name, "failed", 0.0, str(error))
+        try:
+            outcome = "failed" if process.wait(limit) else "passed"
+        except subprocess.TimeoutExpired:
+            outcome = "timed out"
+        finally:
+            _end(process)
+    lines = log.read_bytes()[place:].decode(errors="replace").strip().splitlines()
+    return Outcome(step.name, outcome, round(time.monotonic() - start, 2), lines[-1] if lines else "", _read(step.findings))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """The step and whatever it left running: it leads a process group of its own."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _read(findings: Path | None) -> Any:
+    try:
+        return json.loads(findings.read_text()) if findings else None
+    except (OSError, ValueError):
+        return None
+
+
+def run_all(steps: Sequence[Step], out: Path, total: float, folder: Path, about: Mapping[str, Any]) -> list[Outcome]:
+    """One after the other, whatever becomes of them; no longer than ``total`` seconds together."""
+    out.mkdir(parents=True, exist_ok=True)
+    log = out / "gpu_check.log"
+    log.write_bytes(b"")
+    end = time.monotonic() + total
+    outcomes: list[Outcome] = []
+    for step in steps:
+        outcomes.append(run(step, log, min(step.limit, end - time.monotonic()), folder))
+        print(f"{outcomes[-1].name:12} {outcomes[-1].outcome:10} {outcomes[-1].seconds:7.1f} s  {outcomes[-1].last}", flush=True)
+        record = {"check": "gpu", **about, "steps": [asdict(outcome) for outcome in outcomes]}
+        (out / "gpu_check.json").write_text(json.dumps(record, indent=1) + "\n")
+    return outcomes
+
+
+# The steps ------------------------------------------------------------------------------------------------------------------------------
+
+
+def steps(work: Path, dry: bool) -> list[Step]:
+    """In the order of what is worth most, should the time run out. ``work`` holds the copy of the tests."""
+    device = "simulator" if dry else "cuda"
+    python = sys.executable
+    found = {"PYTHONPATH": str(ROOT if dry else work / "site"), "PYENGINE_TEST_DEVICE": device, "HYPOTHESIS_PROFILE": "quick"}
+    pytest = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    module = [python, "-m"]
+    install = [python, "-m", "pip", "install", "--no-build-isolation", "--no-deps", "--no-index", "--target", str(work / "site"), "-v"]
+    settings = ["-Ccmake.define.PYENGINE_CUDA=ON", "-Ccmake.define.PYENGINE_CUDA_ARCHITECTURES=90a-real", f"-Cbuild-dir={work / 'build'}"]
+    only_device = "a dry run has no GPU" if dry else ""
+
+    def findings(name: str, limit: float, *arguments: str) -> Step:
+        out = work / f"{name}.json"
+        return Step(name, [*module, f"benchmarks.gpu_{name}", "--device", device, "--out", str(out), *arguments], limit, found, out)
+
+    def sanitizer(tool: str) -> Step:
+        command = [
+            "compute-sanitizer",
+            "--tool",
+            tool,
+            "--error-exitcode",
+            "9",
+            *module,
+            "benchmarks.gpu_compare",
+            "--exercise",
+            "--device",
+            device,
+        ]
+        return Step(tool, command, 45, found, skip=only_device)
+
+    return [
+        Step("device", ["nvidia-smi"], 15, skip=only_device),
+        Step("install", [*install, *settings, str(ROOT)], 260, skip="a dry run uses the package in place" if dry else ""),
+        findings("compare", 60),
+        Step("cuda", [*pytest, "tests/cuda"], 60, found),
+        findings("time", 90, *(["--small"] if dry else [])),
+        Step("ops", [*pytest, *([] if dry else ["-n", "8"]), *tested(dry)], 150, found),
+        sanitizer("memcheck"),
+        sanitizer("racecheck"),
+        sanitizer("synccheck"),
+    ]
+
+
+def tested(dry: bool) -> list[str]:
+    return ["tests/ops/test_cast.py"] if dry else ["tests/ops", "tests/optim", "tests/nn"]
+
+
+def copy_tests(work: Path) -> None:
+    """Python finds the package that was installed, not the folder of this checkout, which has no engine."""
+    ignored = shutil.ignore_patterns("__pycache__", "results")
+    for name in ("tests", "benchmarks"):
+        shutil.copytree(ROOT / name, work / name, ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", work)
+
+
+def about() -> dict[str, Any]:
+    names = ("numpy", "torch", "cupy-cuda13x", "numba", "pytest", "hypothesis", "pybind11", "scikit-build-core")
+    return {
+        "device": _output("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"),
+        "nvcc": _output("nvcc", "--version").rpartition("\n")[2],
+        "commit": _output("git", "-C", str(ROOT), "describe", "--always", "--dirty"),
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in names},
+        "cores": os.cpu_count(),
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def _output(*command: str) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=15).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="where gpu_check.json and gpu_check.log go")
+    parser.add_argument("--dry", action="store_true", help="on the simulator, with the package in place")
+    parser.add_argument("--only", nargs="+", default=[], help="steps to run")
+    parser.add_argument("--total", type=float, default=TOTAL, help="seconds for all steps together")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        chosen = steps(work, options.dry)
+        unknown = set(options.only) - {step.name for step in chosen}
+        if unknown:
+            parser.error(f"no such steps: {', '.join(sorted(unknown))}; there are {', '.join(step.name for step in chosen)}")
+        copy_tests(work)
+        outcomes = run_all([s for s in chosen if not options.only or s.name in options.only], options.out, options.total, work, about())
+    return int(any(outcome.outcome in ("failed", "timed out") for outcome in outcomes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
