@@ -40,6 +40,16 @@ struct MinOrMax {
     __device__ T finish(Value value, std::int64_t) const { return convert<T>(value); }
 };
 
+template <typename T>
+struct Nonzero {
+    using Value = std::int64_t;
+
+    __device__ Value neutral() const { return 0; }
+    __device__ Value load(T x, std::int64_t) const { return convert<Comparable<T>>(x) != 0; }
+    __device__ Value combine(Value a, Value b) const { return a + b; }
+    __device__ std::int64_t finish(Value count, std::int64_t) const { return count; }
+};
+
 struct AnyOrAll {
     using Value = std::int32_t;
     ReduceOp op;
@@ -65,6 +75,8 @@ void reduce<level>(const ReduceArgs& args) {
     with_type(args.type, [&]<typename T> {
         if (args.op == ReduceOp::min || args.op == ReduceOp::max)
             go.template operator()<T, T>(MinOrMax<T>{args.op});
+        else if (args.op == ReduceOp::count_nonzero)
+            go.template operator()<T, std::int64_t>(Nonzero<T>());
         else
             go.template operator()<T, SumType<T>>(SumOrProduct<T>{args.op});
     });
