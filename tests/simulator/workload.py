@@ -1,0 +1,179 @@
+"""Calls that take the paths of the CUDA kernels, on the simulator: ``python -m tests.simulator.workload UNIT``, a kernel's file.
+
+What they compute is the business of tests/ops; here only whether the simulator objects.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import numpy as np
+
+import pyengine as pe
+from pyengine import nn, ops
+from pyengine.nn import functional as F
+
+Work = Callable[[], object]
+
+
+def draw(*shape: int, dtype: str = "float32") -> pe.Tensor:
+    values = np.random.default_rng(sum(shape)).standard_normal(shape)
+    return pe.asarray(values, dtype="float64").astype(dtype).to("simulator")
+
+
+def integers(high: int, *shape: int) -> pe.Tensor:
+    return pe.asarray(np.random.default_rng(high).integers(0, high, shape), device="simulator")
+
+
+def with_gradient(f: Callable[..., pe.Tensor], *inputs: pe.Tensor) -> None:
+    """f and its gradients with respect to all inputs."""
+    given = [x.detach().requires_grad_() for x in inputs]
+    f(*given).sum().backward()
+
+
+def matmul() -> None:
+    for dtype in ("float32", "float64", "float16", "bfloat16"):
+        for m, k, n in ((1, 300, 70), (130, 70, 1), (3, 1000, 5), (65, 33, 67), (130, 40, 140)):
+            pe.matmul(draw(m, k, dtype=dtype), draw(k, n, dtype=dtype))
+    pe.matmul(draw(3, 20, 17), pe.matrix_transpose(draw(3, 19, 17)))
+    pe.matmul(integers(9, 20, 30), integers(9, 30, 20))
+
+
+def conv() -> None:
+    for dtype in ("float32", "float16"):
+        x, w, b = draw(2, 6, 9, 11, dtype=dtype), draw(8, 6, 3, 3, dtype=dtype), draw(8, dtype=dtype)
+        with_gradient(lambda x, w, b: F.conv2d(x, w, b, padding=1), x, w, b)
+        with_gradient(lambda x, w: F.conv2d(x, w, stride=2, dilation=2), x, w)
+        with_gradient(lambda x, w: F.conv2d(x, w, groups=6, padding=1), x, draw(6, 1, 3, 3, dtype=dtype))
+    with_gradient(lambda x, w: F.conv1d(x, w), draw(2, 3, 40), draw(5, 3, 4))
+    with_gradient(lambda x, w: F.conv3d(x, w), draw(1, 2, 5, 5, 5), draw(3, 2, 2, 2, 2))
+    with_gradient(lambda x, w: F.conv_transpose2d(x, w, stride=2), draw(2, 6, 5, 5), draw(6, 4, 3, 3))
+
+
+def attention() -> None:
+    for dtype in ("float32", "float16"):
+        q, k, v = draw(2, 4, 37, 40, dtype=dtype), draw(2, 2, 70, 40, dtype=dtype), draw(2, 2, 70, 24, dtype=dtype)
+        with_gradient(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, enable_gqa=True), q, k, v)
+        with_gradient(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True), q, k, v)
+    q, k, v = draw(1, 2, 70, 16), draw(1, 2, 70, 16), draw(1, 2, 70, 16)
+    mask = integers(2, 70, 70).astype(pe.bool)
+    with_gradient(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=0.2), q, k, v)
+
+
+def reduce() -> None:
+    for shape in ((3000,), (7, 300), (300, 7), (5, 33, 40)):
+        for axis in (None, 0, -1):
+            for f in (pe.sum, pe.max, pe.prod):
+                f(draw(*shape), axis=axis)
+    pe.mean(draw(40, 50, dtype="float16"), axis=0)
+    pe.sum(draw(100_000))
+    pe.any(integers(2, 300, 40).astype(pe.bool), axis=1)
+    pe.sum(integers(9, 50, 300), axis=(0, 1))
+
+
+def argreduce() -> None:
+    for shape in ((3000,), (7, 300), (300, 7), (50_000,)):
+        pe.argmax(draw(*shape), axis=0)
+        pe.argmin(draw(*shape), axis=-1)
+
+
+def softmax() -> None:
+    for shape, axis in (((5, 300), -1), ((3, 40, 50), 1), ((2, 5000), -1), ((70, 3), -1)):
+        for dtype in ("float32", "float16"):
+            with_gradient(lambda x, a=axis: pe.softmax(x, axis=a) * 2, draw(*shape, dtype=dtype))  # type: ignore[misc]  # a default
+            with_gradient(lambda x, a=axis: pe.log_softmax(x, axis=a) * 2, draw(*shape, dtype=dtype))  # type: ignore[misc]
+
+
+def softmax_cross_entropy() -> None:
+    for n, c in ((5, 300), (70, 10), (2, 5000)):
+        with_gradient(lambda x, c=c, n=n: F.cross_entropy(x, integers(c, n)), draw(n, c))  # type: ignore[misc]
+        target = pe.softmax(draw(n, c), axis=-1)
+        with_gradient(lambda x, t=target: F.cross_entropy(x, t, label_smoothing=0.1), draw(n, c))  # type: ignore[misc]
+    with_gradient(lambda x: F.cross_entropy(x, integers(7, 3, 40)), draw(3, 7, 40))
+
+
+def standardize() -> None:
+    with_gradient(lambda x: nn.LayerNorm(300, device="simulator")(x), draw(6, 300))
+    with_gradient(lambda x: nn.BatchNorm2d(5, device="simulator")(x), draw(4, 5, 9, 9))
+    with_gradient(lambda x: nn.RMSNorm(70, device="simulator")(x), draw(40, 70, dtype="float16"))
+
+
+def index() -> None:
+    x = draw(50, 40).requires_grad_()
+    x[integers(50, 300)].sum().backward()
+    pe.take(draw(7, 90, 5), integers(90, 400), axis=1)
+    pe.take_along_axis(draw(7, 90), integers(90, 7, 90), axis=1)
+    pe.nonzero(integers(3, 70, 300))
+    ops.index_add(pe.zeros((10, 33), device="simulator"), integers(10, 500), draw(500, 33), axis=0)
+
+
+def scan() -> None:
+    for shape, axis in (((5000,), 0), ((7, 300), 1), ((300, 7), 0)):
+        pe.cumulative_sum(draw(*shape), axis=axis)
+        pe.cumulative_prod(integers(3, *shape), axis=axis, include_initial=True)
+
+
+def sort() -> None:
+    for shape in ((3000,), (40, 70), (3, 700)):
+        pe.argsort(draw(*shape), axis=-1)
+        pe.sort(integers(50, *shape), axis=-1, descending=True)
+    pe.searchsorted(pe.sort(draw(500)), draw(300))
+
+
+def pool() -> None:
+    for f in (F.max_pool2d, F.avg_pool2d):
+        with_gradient(lambda x, f=f: f(x, 3, stride=2, padding=1), draw(2, 3, 17, 19))  # type: ignore[misc]
+
+
+def elementwise_binary() -> None:
+    pe.add(draw(3000), draw(3000))
+    pe.multiply(draw(30, 1, 7), draw(5, 7))
+    pe.subtract(draw(40, 50).T, draw(50, 40))
+    pe.less(draw(33, dtype="float16"), draw(33, dtype="float16"))
+
+
+def elementwise_unary() -> None:
+    for f in (pe.exp, pe.sin, pe.sqrt, pe.isnan):
+        f(draw(3001))
+        f(draw(40, 50)[::2, ::3])
+
+
+def activation() -> None:
+    for f in (pe.relu, pe.gelu, pe.silu, pe.sigmoid):
+        with_gradient(f, draw(41, 53))
+
+
+def cast() -> None:
+    draw(3001).astype(pe.int8)
+    draw(40, 50).T.astype(pe.float16)
+
+
+def random() -> None:
+    pe.rand(3001, device="simulator")
+    pe.randn(1001, device="simulator", dtype=pe.float64)
+    pe.randint(0, 9, (77,), device="simulator")
+
+
+WORK: dict[str, Work] = {
+    f.__name__: f
+    for f in (
+        *(matmul, conv, attention, reduce, argreduce, softmax, softmax_cross_entropy, standardize, index, scan, sort, pool),
+        *(elementwise_binary, elementwise_unary, activation, cast, random),
+    )
+}
+
+
+def main() -> int:
+    """0 if the simulator has nothing to say, 3 with its report if it has."""
+    pe.set_default_device("simulator")
+    try:
+        WORK[sys.argv[1]]()
+    except pe.simulator.SimulatorError as report:
+        print(report)
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
