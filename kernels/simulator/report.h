@@ -19,6 +19,8 @@ struct Dim3 {
 
 /// Where in the kernel's source: "softmax.cu:41", with the places it was inlined into behind it; the address where the machine cannot tell.
 std::string source_line(const void* code);
+/// Whether two return addresses are of one call in the source: the compiler may have made copies of it.
+bool same_call(const void* a, const void* b);
 /// The name of the function that begins there.
 std::string function_name(const void* code);
 

@@ -25,7 +25,7 @@ void wait_in(Meeting& meeting, Thread& self, std::function<std::string()> what, 
 }
 
 void check_same_place(const Meeting& meeting, Thread& self, const char* what, const void* code) {
-    if (meeting.arrived.empty() || meeting.code == code) return;
+    if (meeting.arrived.empty() || same_call(meeting.code, code)) return;
     const Thread& other = *meeting.arrived.front();
     self.block->cluster->fail(self, "divergent barrier",
                               text("is in ", what, " at ", source_line(code), ", while ", name_of(other), " waits in another, at ",
@@ -168,7 +168,7 @@ Meeting& meeting_of(Thread& self, std::uint32_t mask, const char* what, const vo
     for (Meeting& meeting : meetings) {
         if (!(meeting.mask & mask)) continue;
         const Thread& other = *meeting.arrived.front();
-        if (meeting.mask != mask || meeting.what != what || meeting.code != code)
+        if (meeting.mask != mask || meeting.what != what || !same_call(meeting.code, code))
             cluster.fail(self, "divergent warp",
                          text(what, " with mask ", mask, " at ", source_line(code), ", while ", name_of(other), " is in ", meeting.what,
                               " with mask ", meeting.mask, " at ", source_line(meeting.code), "; lanes of one mask must do the same"));
