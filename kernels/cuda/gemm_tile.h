@@ -1,0 +1,166 @@
+// The product of two matrices, a tile of the result to a block of threads, in exact arithmetic of the sums' type.
+//
+// What the factors are is the loaders' business: a matrix with strides, or what a convolution reads. A loader L of the rows of A, or of the
+// columns of B, both called lines, has
+//     L::Element;  element_at = line(i) and depth_at(p), each computed once;  load(line, depth): the element, widened by the tile
+//     along_depth(): whether neighbouring threads shall read neighbouring depths of a line, or neighbouring lines at one depth
+//
+// Algorithm: for each step of `depth`, all threads bring rows x depth elements of A and depth x columns of B to shared memory, transposed so
+// that depth comes first; then each thread adds depth outer products of row_share by column_share values to the sums in its registers. Two
+// stages: while one is multiplied, the elements of the next are on their way to registers. One barrier for each step.
+//
+// Arithmetic, for floats and a tile of 128 x 128 x 8 with 8 x 8 sums:  threads 256; shared memory 2 stages x 8 x 2 x 132 x 4 = 16.5 KiB;
+// registers 64 sums + 16 factors + 8 elements on their way, and addresses: 128 (nvcc 13.0, sm_90a), two blocks on an SM. For each depth a
+// thread reads 4 x 16 bytes of shared memory and makes 64 multiply-adds. Traffic: A is read n / 128 times, B m / 128 times.
+// Every sum is formed in the order of the depth, whatever the tile, so tiles of all sizes give the same bits.
+#pragma once
+
+#include "kernels/accumulator.h"
+#include "kernels/cuda/cuda.h"
+
+namespace pyengine::kernels {
+namespace {
+
+/// In what products of E are summed; of integers, no more bits are needed than the result keeps.
+template <typename E>
+using ProductSum = std::conditional_t<is_half<E>, float,
+                                      std::conditional_t<is_real<E>, E, std::conditional_t<sizeof(E) == 8, std::uint64_t, std::uint32_t>>>;
+
+template <typename T>
+__device__ T multiply_add(T a, T b, T sum) {
+    if constexpr (std::is_floating_point_v<T>)
+        return fma(a, b, sum);
+    else
+        return sum + a * b;
+}
+
+/// What a thread reads at once.
+template <typename T, int count>
+struct alignas(sizeof(T) * count) Pack {
+    T at[count];
+};
+
+template <typename Sum_, int rows_, int columns_, int depth_, int row_share_, int column_share_>
+struct Tile {
+    using Sum = Sum_;
+    static constexpr int rows = rows_, columns = columns_, depth = depth_, row_share = row_share_, column_share = column_share_;
+    static constexpr int threads = rows / row_share * (columns / column_share);
+
+    /// A thread's lines are packs, as far apart as the threads of the block need room between them.
+    template <int lines, int share>
+    struct Side {
+        static constexpr int most = 16 / sizeof(Sum), width = share < most ? share : most;
+        using Values = Pack<Sum, width>[depth][lines / width + 1];  // one more: the rows begin in different banks
+        __device__ static int line(int thread, int i) { return (i / width * (lines / share) + thread) * width + i % width; }
+    };
+    using Rows = Side<rows, row_share>;
+    using Columns = Side<columns, column_share>;
+
+    struct Stage {
+        typename Rows::Values a;
+        typename Columns::Values b;
+    };
+    static constexpr std::size_t shared_bytes = 2 * sizeof(Stage);
+
+    /// Of this thread: neighbours have neighbouring columns.
+    __device__ static int thread_row() { return static_cast<int>(threadIdx.x) / (columns / column_share); }
+    __device__ static int thread_column() { return static_cast<int>(threadIdx.x) % (columns / column_share); }
+
+    struct Sums {
+        Sum at[row_share][column_share];
+
+        __device__ void add(const Stage& stage) {
+#pragma unroll
+            for (int p = 0; p < depth; ++p) {
+                Sum a[row_share], b[column_share];
+                read<Rows, row_share>(stage.a[p], thread_row(), a);
+                read<Columns, column_share>(stage.b[p], thread_column(), b);
+#pragma unroll
+                for (int i = 0; i < row_share; ++i)
+#pragma unroll
+                    for (int j = 0; j < column_share; ++j) at[i][j] = multiply_add(a[i], b[j], at[i][j]);
+            }
+        }
+
+    private:
+        template <typename Side, int share, typename Line>
+        __device__ static void read(const Line& line, int thread, Sum (&values)[share]) {
+#pragma unroll
+            for (int i = 0; i < share; i += Side::width) {
+                const auto pack = line[Side::line(thread, i) / Side::width];
+#pragma unroll
+                for (int k = 0; k < Side::width; ++k) values[i + k] = pack.at[k];
+            }
+        }
+    };
+};
+
+/// A thread's part in bringing `lines` lines to shared memory, `depth` elements of each at a time.
+template <int lines, int depth, int threads, typename Loader>
+class Fetch {
+public:
+    __device__ Fetch(const Loader& loader, std::int64_t first, std::int64_t end) : loader_(loader) {
+#pragma unroll
+        for (int k = 0; k < count; ++k) {
+            const std::int64_t i = first + line_of(k);
+            exists_[k] = i < end && element(k) < lines * depth;
+            line_[k] = loader.line(exists_[k] ? i : 0);
+        }
+    }
+
+    __device__ void fetch(std::int64_t first, std::int64_t end) {
+#pragma unroll
+        for (int k = 0; k < count; ++k) {
+            const std::int64_t p = first + depth_of(k);
+            value_[k] = exists_[k] && p < end ? loader_.load(line_[k], loader_.depth(p)) : typename Loader::Element{};
+        }
+    }
+
+    /// Calls put(line, depth, element) for each.
+    template <typename Put>
+    __device__ void store(Put put) const {
+#pragma unroll
+        for (int k = 0; k < count; ++k)
+            if (lines * depth % threads == 0 || element(k) < lines * depth) put(line_of(k), depth_of(k), value_[k]);
+    }
+
+private:
+    static constexpr int count = (lines * depth + threads - 1) / threads;
+
+    __device__ static int element(int k) { return static_cast<int>(threadIdx.x) + k * threads; }
+    __device__ int line_of(int k) const { return loader_.along_depth() ? element(k) / depth : element(k) % lines; }
+    __device__ int depth_of(int k) const { return loader_.along_depth() ? element(k) % depth : element(k) / lines; }
+
+    const Loader& loader_;
+    typename Loader::Line line_[count];
+    bool exists_[count];
+    typename Loader::Element value_[count];
+};
+
+/// Adds the products of depths [begin, end) of rows row, row + 1, ... and columns column, column + 1, ... All threads of the block.
+template <typename Tile, typename Item>
+__device__ void multiply_tile(const Item& item, std::int64_t row, std::int64_t column, std::int64_t begin, std::int64_t end,
+                              typename Tile::Sums& sums) {
+    using Sum = typename Tile::Sum;
+    auto* stages = dynamic_shared_memory<typename Tile::Stage>();
+    Fetch<Tile::rows, Tile::depth, Tile::threads, typename Item::A> a(item.a, row, item.m);
+    Fetch<Tile::columns, Tile::depth, Tile::threads, typename Item::B> b(item.b, column, item.n);
+    a.fetch(begin, end);
+    b.fetch(begin, end);
+    for (std::int64_t p = begin; p < end; p += Tile::depth) {
+        auto& stage = stages[(p - begin) / Tile::depth % 2];
+        a.store(
+            [&](int line, int depth, auto x) { stage.a[depth][line / Tile::Rows::width].at[line % Tile::Rows::width] = convert<Sum>(x); });
+        b.store([&](int line, int depth, auto x) {
+            stage.b[depth][line / Tile::Columns::width].at[line % Tile::Columns::width] = convert<Sum>(x);
+        });
+        __syncthreads();
+        a.fetch(p + Tile::depth, end);
+        b.fetch(p + Tile::depth, end);
+        sums.add(stage);
+    }
+    __syncthreads();
+}
+
+}  // namespace
+}  // namespace pyengine::kernels

@@ -1,0 +1,103 @@
+// matmul as a problem of gemm.h: matrices with any strides, each item's factors where its offsets say.
+#pragma once
+
+#include "kernels/cuda/gemm.h"
+#include "kernels/matmul.h"
+
+namespace pyengine::kernels {
+namespace {
+
+/// Where the matrices of a batch begin: at even distances, which is all but some broadcasts, or as listed in the device's memory.
+struct Offsets {
+    std::int64_t first, step;
+    const std::int64_t* list;
+
+    __device__ std::int64_t at(std::int64_t item) const { return list ? list[item] : first + item * step; }
+};
+
+[[maybe_unused]] bool evenly_spaced(const std::int64_t* offsets, std::int64_t count) {
+    for (std::int64_t i = 2; i < count; ++i)
+        if (offsets[i] - offsets[i - 1] != offsets[1] - offsets[0]) return false;
+    return true;
+}
+
+/// A loader: the rows of A, or the columns of B.
+template <typename E>
+struct Lines {
+    using Element = E;
+    using Line = std::int64_t;
+
+    const E* data;
+    std::int64_t line_stride, depth_stride;
+
+    __device__ Line line(std::int64_t i) const { return i * line_stride; }
+    __device__ std::int64_t depth(std::int64_t p) const { return p * depth_stride; }
+    __device__ E load(Line line, std::int64_t depth) const { return data[line + depth]; }
+    __device__ bool along_depth() const { return reach(depth_stride) < reach(line_stride); }
+
+private:
+    /// Elements that are one and the same need no neighbours.
+    __device__ static std::uint64_t reach(std::int64_t stride) { return static_cast<std::uint64_t>(stride < 0 ? -stride : stride) - 1; }
+};
+
+template <typename E>
+struct MatmulItem {
+    using A = Lines<E>;
+    using B = Lines<E>;
+
+    std::int64_t m, n, k;
+    A a;
+    B b;
+    E* c;
+    std::int64_t row_stride, column_stride;
+
+    __device__ void store(std::int64_t i, std::int64_t j, ProductSum<E> sum) const {
+        c[i * row_stride + j * column_stride] = convert<E>(sum);
+    }
+};
+
+/// C = A B, or C^T = B^T A^T where that has fewer rows: gemm.h has kernels for few rows.
+template <typename E>
+class MatmulProblem {
+public:
+    using Element = E;
+    using Sum = ProductSum<E>;
+    static constexpr bool any_order = true;
+
+    MatmulProblem(const MatmulArgs& args, const std::int64_t* a_list, const std::int64_t* b_list) : batch_(args.batch) {
+        const Offsets a_at = offsets(args.a_offsets, args.batch, a_list), b_at = offsets(args.b_offsets, args.batch, b_list);
+        const Lines<E> a{static_cast<const E*>(args.a), args.a_strides[0], args.a_strides[1]};
+        const Lines<E> b{static_cast<const E*>(args.b), args.b_strides[1], args.b_strides[0]};
+        const bool exchanged = args.n < args.m && args.n <= 8;
+        item_ = exchanged ? MatmulItem<E>{args.n, args.m, args.k, b, a, static_cast<E*>(args.c), 1, args.n}
+                          : MatmulItem<E>{args.m, args.n, args.k, a, b, static_cast<E*>(args.c), args.n, 1};
+        a_offsets_ = exchanged ? b_at : a_at;
+        b_offsets_ = exchanged ? a_at : b_at;
+    }
+
+    __host__ __device__ std::int64_t items() const { return batch_; }
+    __host__ __device__ std::int64_t m() const { return item_.m; }
+    __host__ __device__ std::int64_t n() const { return item_.n; }
+    __host__ __device__ std::int64_t k() const { return item_.k; }
+
+    __device__ MatmulItem<E> item(std::int64_t number) const {
+        MatmulItem<E> item = item_;
+        item.a.data += a_offsets_.at(number);
+        item.b.data += b_offsets_.at(number);
+        item.c += number * item.m * item.n;
+        return item;
+    }
+
+private:
+    static Offsets offsets(const std::int64_t* offsets, std::int64_t batch, const std::int64_t* list) {
+        if (batch == 0) return {0, 0, nullptr};
+        return {offsets[0], batch > 1 ? offsets[1] - offsets[0] : 0, list};
+    }
+
+    std::int64_t batch_;
+    MatmulItem<E> item_;
+    Offsets a_offsets_, b_offsets_;
+};
+
+}  // namespace
+}  // namespace pyengine::kernels
