@@ -132,7 +132,6 @@ __global__ void scan_totals(Columns columns, A* totals, SumOrProduct op) {
             const std::int64_t part = first + threadIdx.x;
             A total;
             const A up_to_here = op(before, block_scan(part < columns.chunks ? of_column[part] : neutral, neutral, op, total));
-            __syncthreads();  // all have read theirs
             if (part == first) of_column[part] = before;
             if (part + 1 < columns.chunks && part + 1 < first + blockDim.x) of_column[part + 1] = up_to_here;
             before = op(before, total);

@@ -45,7 +45,7 @@ RULES = (
 
 
 class Mutant(NamedTuple):
-    unit: str  # the kernel's file, and the work that runs it
+    units: tuple[str, ...]  # the kernels' files that have it, and the work that runs them
     file: str
     rule: str
     number: int  # of the places in the file where the rule applies
@@ -61,27 +61,29 @@ class Mutant(NamedTuple):
         return source[: place.start()] + place.expand(replacement) + source[place.end() :]
 
 
-def units() -> dict[str, list[str]]:
-    """The files of each unit that can be changed: its .cu, and the headers beside it that no other unit includes first."""
-    found: dict[str, list[str]] = {}
-    owners: dict[str, str] = {}
-    for unit in WORK:
-        for source in sorted((ROOT / "kernels/cuda").glob(f"{unit}*.cu")):
-            found.setdefault(unit, []).append(str(source.relative_to(ROOT)))
-            for header in re.findall(r'#include "(kernels/cuda/\w+\.h)"', source.read_text()):
-                if header not in owners and not header.endswith(("/cuda.h", "/launch.h")):
-                    owners[header] = unit
-    for header, unit in owners.items():
-        found[unit].append(header)
+def files_of(source: Path) -> set[Path]:
+    """The file, and what it includes from kernels/cuda."""
+    found = {source}
+    for header in re.findall(r'#include "(kernels/cuda/[\w/]+\.h)"', source.read_text()):
+        found |= files_of(ROOT / header)
     return found
 
 
 def mutants() -> Iterator[Mutant]:
-    for unit, files in units().items():
-        for file in files:
-            text = (ROOT / file).read_text()
-            for rule, pattern, _ in RULES:
-                yield from (Mutant(unit, file, rule, number) for number in range(len(pattern.findall(text))))
+    """Of a header, with every unit that includes it."""
+    units: dict[Path, list[str]] = {}
+    for unit in WORK:
+        for source in sorted((ROOT / "kernels/cuda").glob("*.cu")):
+            if re.fullmatch(rf"{unit}(_(backward|weight_gradient))?", source.stem):
+                for file in files_of(source):
+                    units.setdefault(file, []).append(unit)
+    for file, users in sorted(units.items()):
+        if file.name in ("cuda.h", "launch.h") or "primitives" in file.parts:
+            continue
+        text = file.read_text()
+        for rule, pattern, _ in RULES:
+            for number in range(len(pattern.findall(text))):
+                yield Mutant(tuple(dict.fromkeys(users)), str(file.relative_to(ROOT)), rule, number)
 
 
 class Build:
@@ -95,14 +97,14 @@ class Build:
         entries = json.loads((directory / "compile_commands.json").read_text())
         self.commands = {words[words.index("-o") + 1]: words for words in (shlex.split(entry["command"]) for entry in entries)}
 
-    def engine(self, mutant: Mutant, folder: Path) -> Path | None:
+    def engine(self, mutant: Mutant, unit: str, folder: Path) -> Path | None:
         """The module with the fault in it; None where it does not compile."""
-        (folder / mutant.file).parent.mkdir(parents=True)
+        (folder / mutant.file).parent.mkdir(parents=True, exist_ok=True)
         (folder / mutant.file).write_text(mutant.text())
         objects = []
         for target, command in self.commands.items():
             source = Path(command[command.index("-c") + 1])
-            if "kernels_simulator.dir" not in target or not re.fullmatch(rf"{mutant.unit}(_\w+)?", source.stem):
+            if "kernels_simulator.dir" not in target or not re.fullmatch(rf"{unit}(_(backward|weight_gradient))?", source.stem):
                 continue
             relative = Path(os.path.normpath(self.directory / source)).relative_to(ROOT)
             words = [word for word in command if not word.endswith("ccache")]
@@ -145,9 +147,9 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth mutant")
     arguments = parser.parse_args()
     harmless = tomllib.loads((Path(__file__).parent / "mutants.toml").read_text())["harmless"]
-    chosen = [m for m in mutants() if arguments.unit is None or m.unit in arguments.unit][:: arguments.every]
+    chosen = [m for m in mutants() if arguments.unit is None or not {*arguments.unit}.isdisjoint(m.units)][:: arguments.every]
     wrong = 0
-    for unit in dict.fromkeys(m.unit for m in chosen):
+    for unit in dict.fromkeys(unit for m in chosen for unit in m.units):
         said = outcome(unit, None)
         wrong += said != "silent"
         print(f"{'ok   ' if said == 'silent' else 'WRONG'}  {unit}: no fault: {said}", flush=True)
@@ -156,9 +158,13 @@ def main() -> int:
         if mutant.name in harmless:
             continue
         start = time.monotonic()
-        with tempfile.TemporaryDirectory() as folder:
-            engine = build.engine(mutant, Path(folder))
-            said = "does not compile" if engine is None else outcome(mutant.unit, engine)
+        said = ""
+        for unit in mutant.units:
+            with tempfile.TemporaryDirectory() as folder:
+                engine = build.engine(mutant, unit, Path(folder))
+                said = "does not compile" if engine is None else outcome(unit, engine)
+            if said != "silent":
+                break
         right = said.startswith("reported")
         caught += right
         wrong += not right
