@@ -160,20 +160,29 @@ void named_barrier_sync(unsigned number, unsigned count, const void* code) {
 
 namespace {
 
+std::uint32_t lanes_of(const std::vector<Thread*>& threads) {
+    std::uint32_t lanes = 0;
+    for (const Thread* thread : threads) lanes |= 1u << thread->lane();
+    return lanes;
+}
+
 Meeting& meeting_of(Thread& self, std::uint32_t mask, const char* what, const void* code) {
     auto& meetings = self.warp->meetings;
     Cluster& cluster = *self.block->cluster;
     if (!(mask >> self.lane() & 1))
         cluster.fail(self, "wrong mask", text(what, " at ", source_line(code), ": lane ", self.lane(), " is not in its own mask ", mask));
+    Meeting* found = nullptr;
     for (Meeting& meeting : meetings) {
-        if (!(meeting.mask & mask)) continue;
-        const Thread& other = *meeting.arrived.front();
-        if (meeting.mask != mask || meeting.what != what || !same_call(meeting.code, code))
+        if (meeting.mask == mask && meeting.what == what && same_call(meeting.code, code)) {
+            found = &meeting;
+        } else if ((meeting.mask >> self.lane() & 1) && (mask & lanes_of(meeting.arrived))) {  // each waits for lanes of the other
+            const Thread& other = *meeting.arrived.front();
             cluster.fail(self, "divergent warp",
                          text(what, " with mask ", mask, " at ", source_line(code), ", while ", name_of(other), " is in ", meeting.what,
                               " with mask ", meeting.mask, " at ", source_line(meeting.code), "; lanes of one mask must do the same"));
-        return meeting;
+        }
     }
+    if (found) return *found;
     meetings.emplace_back();
     meetings.back().mask = mask;
     meetings.back().what = what;
