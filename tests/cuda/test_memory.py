@@ -51,7 +51,7 @@ def test_memory_that_lies_in_the_cache_is_used_before_it_runs_out() -> None:
 
 def test_pinned_copies_arrive() -> None:
     expected = np.arange(1 << 20, dtype=np.float32)
-    pinned = pe.cuda.pin_memory(pe.asarray(expected))
+    pinned = pe.cuda.pin_memory(pe.asarray(expected, device="cpu"))
     assert pinned.device == "cpu"
     np.testing.assert_array_equal(np.asarray(pinned), expected)
     x = pinned.to("cuda", non_blocking=True) * 2
