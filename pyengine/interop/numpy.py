@@ -43,9 +43,10 @@ def to_array(x: Tensor, dtype: Any, copy: bool | None) -> np.ndarray[Any, Any]:
     return result.copy() if copy and not converted else result
 
 
-def from_result(result: Any, dtype: DType) -> _engine.Array:
-    """What a function of NumPy's returned, a scalar perhaps, as an Array of ``dtype`` over the same memory."""
-    return _engine.from_numpy(np.asarray(result, dtype.numpy), dtype)
+def from_result(result: Any, dtype: DType, device: str) -> _engine.Array:
+    """What a function of NumPy's returned, a scalar perhaps, as an Array of ``dtype``: on the CPU over the same memory."""
+    array = _engine.from_numpy(np.asarray(result, dtype.numpy), dtype)
+    return array if device == "cpu" else _engine.to_device(array, device)
 
 
 def view(x: Tensor, dtype: Any) -> Tensor:

@@ -62,7 +62,7 @@ def cholesky(x: Any, /, *, upper: bool = False) -> Tensor:
     """
     x = square_matrices("cholesky", x)
     y = lapack("cholesky", "every eigenvalue must be positive", np.linalg.cholesky, x)
-    lower = record("cholesky", interop.from_result(y, x.dtype), (x,), (_cholesky_vjp,), (OUTPUT,))
+    lower = record("cholesky", interop.from_result(y, x.dtype, x.device), (x,), (_cholesky_vjp,), (OUTPUT,))
     return adjoint(lower) if upper else lower
 
 
@@ -101,7 +101,7 @@ def qr(x: Any, /, *, mode: Literal["reduced", "complete"] = "reduced") -> QRResu
         q, r = qr(x[..., :rows], mode=mode)
         return QRResult(q, ops.concat([r, ops.matmul(adjoint(q), x[..., rows:])], axis=-1))
     arrays = lapack("qr", _finite, np.linalg.qr, x, mode=mode)
-    outputs = tuple(interop.from_result(array, x.dtype) for array in arrays)
+    outputs = tuple(interop.from_result(array, x.dtype, x.device) for array in arrays)
     return QRResult(*record("qr", outputs, (x,), _qr_vjp, (Output(0), Output(1))))
 
 
@@ -135,7 +135,8 @@ def svd(x: Any, /, *, full_matrices: bool = True) -> SVDResult:
     """
     x = matrices("svd", x)
     u, s, vh = lapack("svd", _finite, np.linalg.svd, x, full_matrices=full_matrices)
-    outputs = interop.from_result(u, x.dtype), interop.from_result(s, dtypes.real_of(x.dtype)), interop.from_result(vh, x.dtype)
+    results = ((u, x.dtype), (s, dtypes.real_of(x.dtype)), (vh, x.dtype))
+    outputs = tuple(interop.from_result(result, dtype, x.device) for result, dtype in results)
     return SVDResult(*record("svd", outputs, (x,), _svd_vjp, (Output(0), Output(1), Output(2))))
 
 
@@ -184,7 +185,7 @@ def svdvals(x: Any, /) -> Tensor:
     if x.requires_grad:
         return svd(x, full_matrices=False).S
     s = lapack("svdvals", _finite, np.linalg.svd, x, compute_uv=False)
-    return Tensor(interop.from_result(s, dtypes.real_of(x.dtype)))
+    return Tensor(interop.from_result(s, dtypes.real_of(x.dtype), x.device))
 
 
 # Eigenvalues ------------------------------------------------------------------------------------------------------------------------------
@@ -199,7 +200,7 @@ def eigh(x: Any, /) -> EighResult:
     """
     x = square_matrices("eigh", x)
     w, q = lapack("eigh", _finite, np.linalg.eigh, x)
-    outputs = interop.from_result(w, dtypes.real_of(x.dtype)), interop.from_result(q, x.dtype)
+    outputs = interop.from_result(w, dtypes.real_of(x.dtype), x.device), interop.from_result(q, x.dtype, x.device)
     return EighResult(*record("eigh", outputs, (x,), _eigh_vjp, (Output(0), Output(1))))
 
 
@@ -215,7 +216,7 @@ def eigvalsh(x: Any, /) -> Tensor:
     x = square_matrices("eigvalsh", x)
     if x.requires_grad:
         return eigh(x).eigenvalues
-    return Tensor(interop.from_result(lapack("eigvalsh", _finite, np.linalg.eigvalsh, x), dtypes.real_of(x.dtype)))
+    return Tensor(interop.from_result(lapack("eigvalsh", _finite, np.linalg.eigvalsh, x), dtypes.real_of(x.dtype), x.device))
 
 
 def eig(x: Any, /) -> EigResult:
@@ -228,7 +229,7 @@ def eig(x: Any, /) -> EigResult:
     x = square_matrices("eig", x)
     dtype = dtypes.complex_of(x.dtype)
     w, v = lapack("eig", _finite, np.linalg.eig, x)
-    outputs = interop.from_result(w, dtype), interop.from_result(v, dtype)
+    outputs = interop.from_result(w, dtype, x.device), interop.from_result(v, dtype, x.device)
     return EigResult(*record("eig", outputs, (x,), _eig_vjp, (Output(0), Output(1))))
 
 
@@ -246,4 +247,4 @@ def eigvals(x: Any, /) -> Tensor:
     x = square_matrices("eigvals", x)
     if x.requires_grad:
         return eig(x).eigenvalues
-    return Tensor(interop.from_result(lapack("eigvals", _finite, np.linalg.eigvals, x), dtypes.complex_of(x.dtype)))
+    return Tensor(interop.from_result(lapack("eigvals", _finite, np.linalg.eigvals, x), dtypes.complex_of(x.dtype), x.device))

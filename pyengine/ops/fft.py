@@ -20,6 +20,7 @@ import numpy as np
 
 from pyengine import creation, dtypes, interop, ops
 from pyengine.autograd import record
+from pyengine.device import as_device
 from pyengine.ops.complex import conj
 from pyengine.ops.shape import _axes
 from pyengine.tensor import Axis, Tensor, as_tensor
@@ -181,38 +182,38 @@ def _hermitian_transform(op: str, x: Any, s: Sequence[int] | None, axes: Sequenc
 def _complex_to_complex(x: Tensor, axes: tuple[int, ...], norm: Norm, inverse: bool) -> Tensor:
     if not axes:
         return x
-    y = (np.fft.ifftn if inverse else np.fft.fftn)(x.numpy(), axes=axes, norm=norm)
+    y = (np.fft.ifftn if inverse else np.fft.fftn)(interop.values_of(x), axes=axes, norm=norm)
     vjp = partial(_complex_to_complex, axes=axes, norm=_adjoint[norm], inverse=not inverse)
-    return record("ifftn" if inverse else "fftn", interop.from_result(y, x.dtype), (x,), (vjp,))
+    return record("ifftn" if inverse else "fftn", interop.from_result(y, x.dtype, x.device), (x,), (vjp,))
 
 
 def _real_to_hermitian(x: Tensor, axis: int, norm: Norm) -> Tensor:
-    y = np.fft.rfft(x.numpy(), axis=axis, norm=norm)
+    y = np.fft.rfft(interop.values_of(x), axis=axis, norm=norm)
     n = x.shape[axis]
 
     def vjp(g: Tensor) -> Tensor:
-        return _hermitian_to_real(ops.multiply(g, _counted(0.5, n, axis, x.ndim, x.dtype)), n, axis, _adjoint[norm])
+        return _hermitian_to_real(ops.multiply(g, _counted(0.5, n, axis, x, x.dtype)), n, axis, _adjoint[norm])
 
-    return record("rfft", interop.from_result(y, dtypes.complex_of(x.dtype)), (x,), (vjp,))
+    return record("rfft", interop.from_result(y, dtypes.complex_of(x.dtype), x.device), (x,), (vjp,))
 
 
 def _hermitian_to_real(x: Tensor, n: int, axis: int, norm: Norm) -> Tensor:
-    y = np.fft.irfft(x.numpy(), n=n, axis=axis, norm=norm)
+    y = np.fft.irfft(interop.values_of(x), n=n, axis=axis, norm=norm)
     dtype = dtypes.real_of(x.dtype)
 
     def vjp(g: Tensor) -> Tensor:
-        return ops.multiply(_real_to_hermitian(g, axis, _adjoint[norm]), _counted(2.0, n, axis, x.ndim, dtype))
+        return ops.multiply(_real_to_hermitian(g, axis, _adjoint[norm]), _counted(2.0, n, axis, x, dtype))
 
-    return record("irfft", interop.from_result(y, dtype), (x,), (vjp,))
+    return record("irfft", interop.from_result(y, dtype, x.device), (x,), (vjp,))
 
 
-def _counted(weight: float, n: int, axis: int, ndim: int, dtype: dtypes.DType) -> Tensor:
-    """``weight`` for the frequencies that occur twice among n, once as a conjugate; 1 for 0 and, if n is even, n / 2."""
+def _counted(weight: float, n: int, axis: int, x: Tensor, dtype: dtypes.DType) -> Tensor:
+    """``weight`` for the frequencies that occur twice among n, once as a conjugate; 1 for 0 and, if n is even, n / 2; to multiply x's."""
     weights = np.full(n // 2 + 1, weight)
     weights[0] = 1.0
     if n % 2 == 0:
         weights[-1] = 1.0
-    return creation.asarray(weights.reshape([-1 if i == axis else 1 for i in range(ndim)]), dtype=dtype)
+    return creation.asarray(weights.reshape([-1 if i == axis else 1 for i in range(x.ndim)]), dtype=dtype, device=x.device)
 
 
 # Frequencies ------------------------------------------------------------------------------------------------------------------------------
@@ -237,7 +238,7 @@ def _frequencies(op: str, n: int, k: Sequence[int], d: float, dtype: Any, device
         raise TypeError(f"{op}: not a floating dtype: {target}; frequencies are fractions")
     if n < 1 or d == 0 or math.isnan(d):
         raise ValueError(f"{op}: no frequencies: n {n}, d {d}; n must be at least 1, d not 0")
-    return creation.asarray(np.array(k, np.float64) / (n * d), dtype=target, device=device)
+    return creation.asarray(np.array(k, np.float64) / (n * d), dtype=target, device=as_device(op, device))
 
 
 def fftshift(x: Any, /, *, axes: Axis | Sequence[int] = None) -> Tensor:

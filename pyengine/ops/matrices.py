@@ -2,6 +2,7 @@
 
 A stack has shape (..., m, n) and dtype float32, float64, complex64 or complex128; TypeError for others, 16-bit floats among them: a
 factorisation in 8 or 11 bits has no digits left, convert first. Results keep the dtype. LAPACK's own threads may change their last bits.
+From other devices matrices go to the CPU and results back: ``interop.values_of`` and ``interop.from_result``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pyengine import creation, dtypes, ops
+from pyengine import creation, dtypes, interop, ops
 from pyengine.ops.complex import conj
 from pyengine.tensor import Tensor, as_tensor
 
@@ -34,9 +35,11 @@ def square_matrices(op: str, value: Any) -> Tensor:
 
 def lapack(op: str, rule: str, function: Callable[..., Any], *operands: Tensor, **options: Any) -> Any:
     """NumPy's ``function``; its failure on some matrix as a ValueError that ends in ``rule``."""
+    if len({x.device for x in operands}) > 1:
+        raise ValueError(f"{op}: devices differ: {', '.join(x.device for x in operands)}; move one with .to(device)")
     try:
         with np.errstate(all="ignore"):
-            return function(*(x.numpy() for x in operands), **options)
+            return function(*(interop.values_of(x) for x in operands), **options)
     except np.linalg.LinAlgError as error:
         shapes = ", ".join(str(x.shape) for x in operands)
         raise ValueError(f"{op}: {str(error).lower()}: shape {shapes}; {rule}") from None

@@ -35,7 +35,7 @@ def inv(x: Any, /) -> Tensor:
     """
     x = square_matrices("inv", x)
     y = lapack("inv", _invertible, np.linalg.inv, x)
-    return record("inv", interop.from_result(y, x.dtype), (x,), (_inv_vjp,), (OUTPUT,))
+    return record("inv", interop.from_result(y, x.dtype, x.device), (x,), (_inv_vjp,), (OUTPUT,))
 
 
 def _inv_vjp(g: Tensor, y: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ def solve(x1: Any, x2: Any, /) -> Tensor:
     a, b = ops.astype(a, common, copy=False), ops.astype(b, common, copy=False)
     columns = ops.reshape(b, (1,) * (a.ndim - b.ndim) + b.shape)  # NumPy 1 takes a b of lower rank for a stack of vectors
     y = lapack("solve", _invertible, np.linalg.solve, a, columns)
-    return record("solve", interop.from_result(y, common), (a, b), _solve_vjp, (a, OUTPUT))
+    return record("solve", interop.from_result(y, common, a.device), (a, b), _solve_vjp, (a, OUTPUT))
 
 
 def _solve_vjp(g: Tensor, a: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,7 +81,7 @@ def det(x: Any, /) -> Tensor:
     """
     x = square_matrices("det", x)
     y = lapack("det", _finite, np.linalg.det, x)
-    return record("det", interop.from_result(y, x.dtype), (x,), (_det_vjp,), (x, OUTPUT))
+    return record("det", interop.from_result(y, x.dtype, x.device), (x,), (_det_vjp,), (x, OUTPUT))
 
 
 def _det_vjp(g: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -133,7 +133,7 @@ def slogdet(x: Any, /) -> SlogdetResult:
     """
     x = square_matrices("slogdet", x)
     sign, logabsdet = lapack("slogdet", _finite, np.linalg.slogdet, x)
-    arrays = interop.from_result(sign, x.dtype), interop.from_result(logabsdet, dtypes.real_of(x.dtype))
+    arrays = interop.from_result(sign, x.dtype, x.device), interop.from_result(logabsdet, dtypes.real_of(x.dtype), x.device)
     return SlogdetResult(*record("slogdet", arrays, (x,), _slogdet_vjp, (x, OUTPUT)))
 
 
@@ -173,12 +173,12 @@ def pinv(x: Any, /, *, rtol: Any = None) -> Tensor:
     """
     x = matrices("pinv", x)
     y = lapack("pinv", _finite, np.linalg.pinv, x, rcond=tolerance_of(x, rtol))
-    return record("pinv", interop.from_result(y, x.dtype), (x,), (_pinv_vjp,), (x, OUTPUT))
+    return record("pinv", interop.from_result(y, x.dtype, x.device), (x,), (_pinv_vjp,), (x, OUTPUT))
 
 
 def tolerance_of(x: Tensor, rtol: Any) -> Any:
     if rtol is not None:
-        return as_tensor(rtol).numpy()
+        return interop.values_of(as_tensor(rtol))
     return np.asarray(max(x.shape[-2:]) * dtypes.finfo(x.dtype).eps)
 
 

@@ -100,4 +100,4 @@ def matrix_rank(x: Any, /, *, rtol: Any = None) -> Tensor:
     x = matrices("matrix_rank", x)
     s = lapack("matrix_rank", "every element must be finite", np.linalg.svd, x, compute_uv=False)
     cutoff = tolerance_of(x, rtol)[..., None] * s.max(axis=-1, keepdims=True, initial=0)
-    return Tensor(interop.from_result(np.count_nonzero(s > cutoff, axis=-1), dtypes.int64))
+    return Tensor(interop.from_result(np.count_nonzero(s > cutoff, axis=-1), dtypes.int64, x.device))
