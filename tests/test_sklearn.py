@@ -94,9 +94,9 @@ def test_grid_search() -> None:
 def test_same_seed_same_bits(estimator: Any, dtype: Any) -> None:
     x, y = make_blobs(60, centers=3, random_state=0)
     x = x.astype(dtype)
-    state = pe.random.get_state()
+    state = pe.default_generator.get_state()
     runs = [clone(estimator).set_params(random_state=3).fit(x, y) for _ in range(2)]
-    assert pe.random.get_state() == state, "an estimator with a seed of its own leaves the global generator alone"
+    assert pe.default_generator.get_state() == state, "an estimator with a seed of its own leaves the global generator alone"
     first, second, third = (run.predict(x) for run in (*runs, pickle.loads(pickle.dumps(runs[0]))))
     assert first.tobytes() == second.tobytes() == third.tobytes()
 

@@ -155,8 +155,8 @@ def test_nonzero(level: str, data: st.DataObject) -> None:
 def test_nonzero_of_many() -> None:
     """Beyond one tile of a GPU, in both orders of the axes."""
     x = np.random.default_rng(0).random((70, 99)) < 0.3
-    for given in (x, x.T):
-        for mine, theirs in zip(pe.nonzero(pe.asarray(given)), np.nonzero(given), strict=True):
+    for laid in (x, x.T):
+        for mine, theirs in zip(pe.nonzero(pe.asarray(laid)), np.nonzero(laid), strict=True):
             np.testing.assert_array_equal(mine.numpy(), theirs)
 
 
