@@ -6,13 +6,14 @@
 // The kernels, by the shape of one item:
 //     each    few terms: a thread for each element of the result
 //     dot     few elements: a block for each, its threads along the depth, a tree of shuffles
-//     tile    otherwise: gemm_tile.h, in four sizes
+//     tile    otherwise: gemm_tile.h, in four sizes, or gemm_mma.h
 // Where dot or tile leave an H100 idle for want of blocks, the depth is cut into parts: each part's sums go to the workspace, and a second
 // kernel adds them in order. Traffic of that: 8 bytes for each element of the result and part, of which each is at least 512 deep.
 // The kernels have run in the simulator only.
 #pragma once
 
 #include "kernels/cuda/block_reduce.h"
+#include "kernels/cuda/gemm_mma.h"
 #include "kernels/cuda/gemm_tile.h"
 
 namespace pyengine::kernels {
@@ -20,7 +21,7 @@ namespace {
 
 constexpr std::int64_t enough_blocks = 132;  // the SMs of an H100
 
-enum class GemmKernel { each, dot, vector, few, small, large };
+enum class GemmKernel { each, dot, vector, few, small, large, mma };
 
 struct GemmPlan {
     GemmKernel kernel;
@@ -34,7 +35,7 @@ constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b 
 template <typename P>
 GemmPlan plan_parts(GemmKernel kernel, std::int64_t m, std::int64_t n, std::int64_t k) {
     constexpr std::int64_t step = 16;
-    const std::int64_t rows = kernel == GemmKernel::few ? 8 : kernel == GemmKernel::small ? 64 : 1;
+    const std::int64_t rows = kernel == GemmKernel::mma ? 128 : kernel == GemmKernel::small ? 64 : kernel == GemmKernel::few ? 8 : 1;
     const std::int64_t columns = kernel == GemmKernel::small ? 64 : kernel == GemmKernel::dot ? 1 : 128;
     const std::int64_t blocks = ceil_div(m, rows) * ceil_div(n, columns), least = kernel == GemmKernel::dot ? 4096 : 512;
     if (!P::any_order || kernel == GemmKernel::each || k < 2 * least) return {kernel, 1, k};
@@ -47,10 +48,12 @@ template <typename P>
 GemmPlan plan_gemm(const P& problem) {
     const std::int64_t m = problem.m(), n = problem.n(), k = problem.k();
     if (m == 0 || n == 0) return {GemmKernel::each, 1, k};
-    if (k <= 64 && (m == 1 || (m <= 16 && n <= 16))) return plan_parts<P>(GemmKernel::each, m, n, k);
+    const bool mma = is_half<typename P::Element> && m > 8 && has_mma();  // its sums round otherwise: no choice by n where that is barred
+    if (k <= 64 && (m == 1 || (m <= 16 && n <= 16 && (P::any_order || !mma)))) return plan_parts<P>(GemmKernel::each, m, n, k);
     if (P::any_order && m <= 8 && n <= 8) return plan_parts<P>(GemmKernel::dot, m, n, k);
     if (m == 1) return plan_parts<P>(GemmKernel::vector, m, n, k);
     if (m <= 8) return plan_parts<P>(GemmKernel::few, m, n, k);
+    if (mma) return plan_parts<P>(GemmKernel::mma, m, n, k);
     GemmPlan plan = plan_parts<P>(GemmKernel::small, m, n, k);
     if (std::is_same_v<typename P::Element, float> && ceil_div(m, 128) * ceil_div(n, 128) * problem.items() * plan.parts >= enough_blocks)
         plan.kernel = GemmKernel::large;
@@ -80,7 +83,7 @@ struct Output {
 };
 
 template <typename Tile, typename P>
-__global__ void __launch_bounds__(Tile::threads, 512 / Tile::threads) gemm_tiles(P problem, Output<P> output) {
+__global__ void __launch_bounds__(Tile::threads, Tile::blocks_on_sm) gemm_tiles(P problem, Output<P> output) {
     const std::int64_t tile_rows = ceil_div(problem.m(), Tile::rows), tile_columns = ceil_div(problem.n(), Tile::columns);
     const std::int64_t blocks = tile_rows * tile_columns * problem.items() * output.plan.parts;
     for (std::int64_t block = blockIdx.x; block < blocks; block += gridDim.x) {
@@ -96,14 +99,10 @@ __global__ void __launch_bounds__(Tile::threads, 512 / Tile::threads) gemm_tiles
         const std::int64_t begin = part * output.plan.part_depth, end = min(item.k, begin + output.plan.part_depth);
         typename Tile::Sums sums{};
         multiply_tile<Tile>(item, row, column, begin, end, sums);
-#pragma unroll
-        for (int i = 0; i < Tile::row_share; ++i)
-#pragma unroll
-            for (int j = 0; j < Tile::column_share; ++j) {
-                const std::int64_t at_row = row + Tile::Rows::line(Tile::thread_row(), i);
-                const std::int64_t at_column = column + Tile::Columns::line(Tile::thread_column(), j);
-                if (at_row < item.m && at_column < item.n) output.store(problem, item, number, part, at_row, at_column, sums.at[i][j]);
-            }
+        sums.each([&](int tile_row, int tile_column, typename P::Sum sum) {
+            const std::int64_t i = row + tile_row, j = column + tile_column;
+            if (i < item.m && j < item.n) output.store(problem, item, number, part, i, j, sum);
+        });
     }
 }
 
@@ -180,6 +179,9 @@ void gemm(const P& problem, void* workspace) {
         case GemmKernel::small: launch_tiles<Tile<Sum, 64, 64, depth, 4, 4>>(problem, output); break;
         case GemmKernel::large:
             if constexpr (std::is_same_v<typename P::Element, float>) launch_tiles<Tile<float, 128, 128, 8, 8, 8>>(problem, output);
+            break;
+        case GemmKernel::mma:
+            if constexpr (is_half<typename P::Element>) launch_tiles<MmaTile<typename P::Element>>(problem, output);
             break;
     }
     if constexpr (P::any_order)

@@ -44,7 +44,7 @@ template <typename Sum_, int rows_, int columns_, int depth_, int row_share_, in
 struct Tile {
     using Sum = Sum_;
     static constexpr int rows = rows_, columns = columns_, depth = depth_, row_share = row_share_, column_share = column_share_;
-    static constexpr int threads = rows / row_share * (columns / column_share);
+    static constexpr int threads = rows / row_share * (columns / column_share), blocks_on_sm = 512 / threads;
 
     /// A thread's lines are packs, as far apart as the threads of the block need room between them.
     template <int lines, int share>
@@ -59,6 +59,15 @@ struct Tile {
     struct Stage {
         typename Rows::Values a;
         typename Columns::Values b;
+
+        template <typename E>
+        __device__ void put_a(int line, int p, E x) {
+            a[p][line / Rows::width].at[line % Rows::width] = convert<Sum>(x);
+        }
+        template <typename E>
+        __device__ void put_b(int line, int p, E x) {
+            b[p][line / Columns::width].at[line % Columns::width] = convert<Sum>(x);
+        }
     };
     static constexpr std::size_t shared_bytes = 2 * sizeof(Stage);
 
@@ -80,6 +89,15 @@ struct Tile {
 #pragma unroll
                     for (int j = 0; j < column_share; ++j) at[i][j] = multiply_add(a[i], b[j], at[i][j]);
             }
+        }
+
+        /// Calls visit(row, column, sum) for each, counted from the tile's first.
+        template <typename Visit>
+        __device__ void each(Visit visit) const {
+#pragma unroll
+            for (int i = 0; i < row_share; ++i)
+#pragma unroll
+                for (int j = 0; j < column_share; ++j) visit(Rows::line(thread_row(), i), Columns::line(thread_column(), j), at[i][j]);
         }
 
     private:
@@ -141,7 +159,6 @@ private:
 template <typename Tile, typename Item>
 __device__ void multiply_tile(const Item& item, std::int64_t row, std::int64_t column, std::int64_t begin, std::int64_t end,
                               typename Tile::Sums& sums) {
-    using Sum = typename Tile::Sum;
     auto* stages = dynamic_shared_memory<typename Tile::Stage>();
     Fetch<Tile::rows, Tile::depth, Tile::threads, typename Item::A> a(item.a, row, item.m);
     Fetch<Tile::columns, Tile::depth, Tile::threads, typename Item::B> b(item.b, column, item.n);
@@ -149,11 +166,8 @@ __device__ void multiply_tile(const Item& item, std::int64_t row, std::int64_t c
     b.fetch(begin, end);
     for (std::int64_t p = begin; p < end; p += Tile::depth) {
         auto& stage = stages[(p - begin) / Tile::depth % 2];
-        a.store(
-            [&](int line, int depth, auto x) { stage.a[depth][line / Tile::Rows::width].at[line % Tile::Rows::width] = convert<Sum>(x); });
-        b.store([&](int line, int depth, auto x) {
-            stage.b[depth][line / Tile::Columns::width].at[line % Tile::Columns::width] = convert<Sum>(x);
-        });
+        a.store([&](int line, int at, auto x) { stage.put_a(line, at, x); });
+        b.store([&](int line, int at, auto x) { stage.put_b(line, at, x); });
         __syncthreads();
         a.fetch(p + Tile::depth, end);
         b.fetch(p + Tile::depth, end);

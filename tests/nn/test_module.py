@@ -11,6 +11,7 @@ import pytest
 
 import pyengine as pe
 from pyengine import nn
+from tests.devices import cpu_only
 
 
 class Leaf(nn.Module):
@@ -82,6 +83,7 @@ def test_a_module_works_without_calling_init_of_its_base() -> None:
     assert list(Bare().state_dict()) == ["weight"]
 
 
+@cpu_only("it shares memory with NumPy")
 def test_state_dict_shares_memory_and_leaves_the_tape() -> None:
     tree = Tree()
     state = tree.state_dict()
@@ -234,6 +236,7 @@ def test_get_submodule_says_what_there_is() -> None:
         Tree().get_submodule("bias")
 
 
+@cpu_only("it shares memory with NumPy")
 def test_parameter() -> None:
     with pytest.raises(TypeError, match="requires_grad: not a floating dtype"):
         nn.Parameter(pe.ones((1,), "int32"))
