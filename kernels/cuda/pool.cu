@@ -162,7 +162,6 @@ __global__ void add_maxima(Planes in, Planes out, const T* y, const std::int64_t
             sums[start + i] = 0;
             turns[start + i] = nobody;
         }
-        __syncthreads();
         for (std::int64_t first = 0; first < out.plane(); first += blockDim.x) {
             const std::int64_t output = min(first + threadIdx.x, out.plane() - 1);
             const std::int64_t at = start + indices[first_output + output];
@@ -180,7 +179,6 @@ __global__ void add_maxima(Planes in, Planes out, const T* y, const std::int64_t
             }
         }
         for (std::int64_t i = threadIdx.x; i < in.plane(); i += blockDim.x) x[start + i] = convert<T>(sums[start + i]);
-        __syncthreads();
     }
 }
 

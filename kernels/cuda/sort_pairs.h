@@ -140,7 +140,6 @@ __global__ void move_keys(SortProblem<Key> problem, int byte, bool first) {
         if (exists && before == 0) next[warp][value] += static_cast<unsigned>(__popc(same));
         __syncwarp();
     }
-    __syncthreads();
     const unsigned value = threadIdx.x, all = problem.totals[row * radix + value];
     unsigned keys_of_row;
     unsigned to = block_scan(all, 0u, Add(), keys_of_row) - all + problem.counts[(row * radix + value) * problem.tiles() + tile];

@@ -48,3 +48,35 @@ void __tsan_func_entry(void*) {
     if (self) pyengine::simulator::check_stack(*self, __builtin_return_address(0));
 }
 }
+
+// -fsanitize=bounds: an index into an array whose size the compiler knows, of registers, local or shared memory.
+
+namespace {
+
+struct SourceLocation {
+    const char* file;
+    std::uint32_t line, column;
+};
+
+struct TypeName {
+    std::uint16_t kind, info;
+    char name[1];  // as long as it is
+};
+
+struct IndexFault {
+    SourceLocation at;
+    const TypeName* array;
+    const TypeName* index;
+};
+
+}  // namespace
+
+extern "C" void __ubsan_handle_out_of_bounds(IndexFault* fault, std::uintptr_t index) {
+    Thread* self = pyengine::simulator::current_thread();
+    if (!self) return;
+    const std::string file = fault->at.file;
+    self->block->cluster->fail(
+        *self, "out of bounds",
+        pyengine::simulator::text("index ", static_cast<std::intptr_t>(index), " at ", file.substr(file.rfind('/') + 1), ":",
+                                  fault->at.line, " of an array of type ", fault->array->name));
+}

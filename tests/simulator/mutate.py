@@ -1,6 +1,6 @@
 """Plants faults in copies of the CUDA kernels, one at a time, and requires the simulator to report each; and nothing in the originals.
 
-    python -m tests.simulator.mutate [--unit NAME] [--every N]
+    python -m tests.simulator.mutate [--unit NAME] [--rule KIND] [--every N]
 
 A fault is a place in a kernel changed by one of the rules below: a barrier removed, a wait weakened, a fence dropped, an index past the
 edge, a phase not flipped, a mask that leaves lanes out. The unit it belongs to is compiled again and linked with the objects of the
@@ -40,6 +40,7 @@ RULES = (
         re.compile(r"\b(\w+) < (count|n|size|rows|columns|m|keys|queries|positions|width|total|outputs)\b(?=[;)&| ])"),
         r"\1 <= \2",
     ),
+    ("a loop with one turn too many", re.compile(r"\bfor \(int (\w+) = 0; \1 < (\w+); \+\+\1\)"), r"for (int \1 = 0; \1 <= \2; ++\1)"),
     ("a mask that leaves lanes out", re.compile(r"0xffffffffu?"), "0x7fffffffu"),
 )
 
@@ -80,10 +81,13 @@ def mutants() -> Iterator[Mutant]:
     for file, users in sorted(units.items()):
         if file.name in ("cuda.h", "launch.h") or "primitives" in file.parts:
             continue
-        text = file.read_text()
+        text, seen = file.read_text(), set[str]()
         for rule, pattern, _ in RULES:
             for number in range(len(pattern.findall(text))):
-                yield Mutant(tuple(dict.fromkeys(users)), str(file.relative_to(ROOT)), rule, number)
+                mutant = Mutant(tuple(dict.fromkeys(users)), str(file.relative_to(ROOT)), rule, number)
+                if mutant.text() not in seen:
+                    seen.add(mutant.text())
+                    yield mutant
 
 
 class Build:
@@ -144,10 +148,12 @@ def outcome(unit: str, engine: Path | None) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--unit", action="append", help="this kernel's only; may be repeated")
+    parser.add_argument("--rule", choices=[rule for rule, _, _ in RULES], help="faults of this kind only")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth mutant")
     arguments = parser.parse_args()
     harmless = tomllib.loads((Path(__file__).parent / "mutants.toml").read_text())["harmless"]
-    chosen = [m for m in mutants() if arguments.unit is None or not {*arguments.unit}.isdisjoint(m.units)][:: arguments.every]
+    chosen = [m for m in mutants() if arguments.unit is None or not {*arguments.unit}.isdisjoint(m.units)]
+    chosen = [m for m in chosen if arguments.rule in (None, m.rule)][:: arguments.every]
     wrong = 0
     for unit in dict.fromkeys(unit for m in chosen for unit in m.units):
         said = outcome(unit, None)

@@ -53,6 +53,8 @@ def conv() -> None:
 
 def attention() -> None:
     for dtype in ("float32", "float16"):
+        q, k, v = draw(1, 1, 5, 21, dtype=dtype), draw(1, 1, 9, 21, dtype=dtype), draw(1, 1, 9, 11, dtype=dtype)
+        with_gradient(lambda q, k, v: F.scaled_dot_product_attention(q, k, v), q, k, v)
         q, k, v = draw(2, 4, 37, 40, dtype=dtype), draw(2, 2, 70, 40, dtype=dtype), draw(2, 2, 70, 24, dtype=dtype)
         with_gradient(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, enable_gqa=True), q, k, v)
         with_gradient(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True), q, k, v)
@@ -115,7 +117,7 @@ def scan() -> None:
 
 
 def sort() -> None:
-    for shape in ((3000,), (40, 70), (3, 700)):
+    for shape in ((3000,), (40, 70), (3, 700), (2200, 3)):
         pe.argsort(draw(*shape), axis=-1)
         pe.sort(integers(50, *shape), axis=-1, descending=True)
     pe.searchsorted(pe.sort(draw(500)), draw(300))
@@ -151,6 +153,7 @@ def cast() -> None:
 
 def random() -> None:
     pe.rand(3001, device="simulator")
+    pe.rand(2_300_000, device="simulator", dtype=pe.float16)  # more than the blocks of a grid take at once
     pe.randn(1001, device="simulator", dtype=pe.float64)
     pe.randint(0, 9, (77,), device="simulator")
 
