@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyengine import _engine
 from pyengine import tensor as _tensor
+from pyengine.device import as_device
 
 if TYPE_CHECKING:
     from pyengine.tensor import Tensor
@@ -45,8 +46,9 @@ def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = Non
     """A Tensor over the memory of any object that exports DLPack; ``copy=True`` copies, ``copy=False`` never does."""
     if not hasattr(x, "__dlpack__"):
         raise TypeError(f"from_dlpack: no __dlpack__: {type(x).__name__}; must export DLPack")
+    wanted = None if device is None else as_device("from_dlpack", device)
     result = _tensor.Tensor(_engine.from_dlpack(_capsule(x, copy)))
-    return result if device is None else _tensor.ops.to(result, device)
+    return result if wanted is None else _tensor.ops.to(result, wanted)
 
 
 def _let_wait(stream: Any) -> None:
