@@ -34,6 +34,7 @@ def test_hash_is_that_of_the_values() -> None:
     assert joblib.hash(x) != joblib.hash(pe.reshape(x, (3, 2)))
 
 
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # JAX, where another test has imported it
 @pytest.mark.parametrize("backend", ["threading", "multiprocessing"])
 def test_parallel(backend: str) -> None:
     with joblib.parallel_config(backend=backend, n_jobs=2):
