@@ -62,14 +62,18 @@ bool is_constant(const void* address) {
     return dladdr(const_cast<void*>(address), &info) != 0;
 }
 
+/// The array or the shared memory that an address is nearest to.
 std::string where(const Thread& self, const std::byte* address) {
+    const Nearby array = nearest_allocation(address);
     const std::byte* shared = self.block->shared;
     const std::size_t bytes = self.block->cluster->launch.shape.shared_bytes;
-    if (shared && address >= shared + bytes && address < shared + bytes + 65536)
-        return text(address - shared - static_cast<std::ptrdiff_t>(bytes), " bytes past the end of the block's ", bytes,
-                    " bytes of shared memory");
-    if (shared && address < shared && address + 65536 >= shared) return text(shared - address, " bytes before the block's shared memory");
-    return nearest_allocation(address);
+    if (!shared) return array.text;
+    if (address < shared) {
+        const auto ahead = static_cast<std::size_t>(shared - address);
+        return ahead < array.distance ? text(ahead, " bytes before the block's shared memory") : array.text;
+    }
+    const auto past = static_cast<std::size_t>(address - shared) - bytes;
+    return past < array.distance ? text(past, " bytes past the end of the block's ", bytes, " bytes of shared memory") : array.text;
 }
 
 const void* code_of(const Access& access, const void* near) {

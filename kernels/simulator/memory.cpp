@@ -69,19 +69,22 @@ Allocation* find_allocation(const void* address) {
     return found;
 }
 
-std::string nearest_allocation(const void* address) {
+Nearby nearest_allocation(const void* address) {
     Memory& m = memory();
     std::shared_lock lock(m.mutex);
     const auto* byte = static_cast<const std::byte*>(address);
     const auto after = m.allocations.upper_bound(byte);
+    Nearby nearest{margin, "in no array of the device"};
     if (after != m.allocations.begin()) {
         const Allocation& before = *std::prev(after)->second;
-        const auto past = byte - (before.base + before.bytes);
-        if (past < static_cast<std::ptrdiff_t>(margin)) return text(past, " bytes past the end of an array of ", before.bytes, " bytes");
+        const auto past = static_cast<std::size_t>(byte - (before.base + before.bytes));
+        if (past < nearest.distance) nearest = {past, text(past, " bytes past the end of an array of ", before.bytes, " bytes")};
     }
-    if (after != m.allocations.end() && after->first - byte <= static_cast<std::ptrdiff_t>(margin))
-        return text(after->first - byte, " bytes before an array of ", after->second->bytes, " bytes");
-    return "in no array of the device";
+    if (after != m.allocations.end()) {
+        const auto ahead = static_cast<std::size_t>(after->first - byte);
+        if (ahead < nearest.distance) nearest = {ahead, text(ahead, " bytes before an array of ", after->second->bytes, " bytes")};
+    }
+    return nearest;
 }
 
 void copy_to_device(void* to, const void* from, std::size_t bytes) {

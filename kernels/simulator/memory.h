@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "kernels/simulator/shadow.h"
 
@@ -24,7 +25,11 @@ void copy_to_host(void* to, const void* from, std::size_t bytes);
 
 /// The allocation an address lies in, or null.
 Allocation* find_allocation(const void* address);
-/// What a message calls an address that lies in no allocation.
-std::string nearest_allocation(const void* address);
+/// What a message calls an address that lies in no allocation, and how far from one it is.
+struct Nearby {
+    std::size_t distance;
+    std::string text;
+};
+Nearby nearest_allocation(const void* address);
 
 }  // namespace pyengine::simulator
