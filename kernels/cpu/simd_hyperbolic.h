@@ -128,7 +128,8 @@ inline Vec<T> vatanh(Vec<T> x) {
     const Vec<T> a = vabs<T>(x), one = broadcast(T{1}), zero = {};
     const IntVec<T> small = a < T(0.17);
     const DoubleWord<T> above = sum<T>(one, a), below = sum<T>(one, -a);
-    const IntVec<T> nearly = ((IntVec<T>)above.high - (IntVec<T>)below.high) >> R::fraction_bits;
+    const auto bits = (Vec<typename R::Bits>)above.high - (Vec<typename R::Bits>)below.high;  // wraps where |x| > 1, which gives NaN below
+    const IntVec<T> nearly = (IntVec<T>)bits >> R::fraction_bits;
     const Vec<T> power = power_of_two<T>(nearly);
     const IntVec<T> more = above.high * T(0.70710678118654752) > below.high * power;
     const Vec<T> scale = more ? power * T{2} : power;
