@@ -17,4 +17,4 @@ class OtherPackage:
         return PathFinder.find_spec(name, path or [os.environ["OTHER"]]) if name.partition(".")[0] == "pyengine" else None
 
 
-sys.meta_path.insert(0, OtherPackage)  # type: ignore[arg-type]  # a class is a finder, too
+sys.meta_path.insert(0, OtherPackage())

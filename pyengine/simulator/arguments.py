@@ -62,7 +62,8 @@ def three(name: str, size: Size) -> tuple[int, int, int]:
     sizes = (size,) if isinstance(size, int) else tuple(size)
     if not 1 <= len(sizes) <= 3 or not all(isinstance(s, int) and 0 < s < 2**31 for s in sizes):
         raise ValueError(f"simulator: wrong {name}: {size!r}; must be one to three positive integers, x first")
-    return (*sizes, *(1,) * (3 - len(sizes)))  # type: ignore[return-value]  # three of them
+    x, y, z = (*sizes, 1, 1)[:3]
+    return x, y, z
 
 
 def argument(kernel: str, parameter: str, value: Any) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -83,16 +84,20 @@ def argreduce() -> None:
 def softmax() -> None:
     for shape, axis in (((5, 300), -1), ((3, 40, 50), 1), ((2, 5000), -1), ((70, 3), -1)):
         for dtype in ("float32", "float16"):
-            with_gradient(lambda x, a=axis: pe.softmax(x, axis=a) * 2, draw(*shape, dtype=dtype))  # type: ignore[misc]  # a default
-            with_gradient(lambda x, a=axis: pe.log_softmax(x, axis=a) * 2, draw(*shape, dtype=dtype))  # type: ignore[misc]
+            with_gradient(partial(pe.softmax, axis=axis), draw(*shape, dtype=dtype))
+            with_gradient(partial(pe.log_softmax, axis=axis), draw(*shape, dtype=dtype))
+
+
+def loss_against(target: pe.Tensor, **options: float) -> Callable[[pe.Tensor], pe.Tensor]:
+    return lambda logits: F.cross_entropy(logits, target, **options)
 
 
 def softmax_cross_entropy() -> None:
     for n, c in ((5, 300), (70, 10), (2, 5000)):
-        with_gradient(lambda x, c=c, n=n: F.cross_entropy(x, integers(c, n)), draw(n, c))  # type: ignore[misc]
+        with_gradient(loss_against(integers(c, n)), draw(n, c))
         target = pe.softmax(draw(n, c), axis=-1)
-        with_gradient(lambda x, t=target: F.cross_entropy(x, t, label_smoothing=0.1), draw(n, c))  # type: ignore[misc]
-    with_gradient(lambda x: F.cross_entropy(x, integers(7, 3, 40)), draw(3, 7, 40))
+        with_gradient(loss_against(target, label_smoothing=0.1), draw(n, c))
+    with_gradient(loss_against(integers(7, 3, 40)), draw(3, 7, 40))
 
 
 def standardize() -> None:
@@ -125,7 +130,7 @@ def sort() -> None:
 
 def pool() -> None:
     for f in (F.max_pool2d, F.avg_pool2d):
-        with_gradient(lambda x, f=f: f(x, 3, stride=2, padding=1), draw(2, 3, 17, 19))  # type: ignore[misc]
+        with_gradient(partial(f, kernel_size=3, stride=2, padding=1), draw(2, 3, 17, 19))
 
 
 def elementwise_binary() -> None:
