@@ -6,6 +6,7 @@
 #include "csrc/check.h"
 #if defined(PYENGINE_HAS_cuda)
 #include "csrc/cuda/allocator.h"
+#include "csrc/cuda/stream.h"
 #endif
 #if defined(PYENGINE_HAS_simulator)
 #include "kernels/simulator/memory.h"
@@ -60,6 +61,14 @@ void copy_bytes(void* to, Device to_device, const void* from, Device from_device
 #endif
     (void)to_device, (void)from_device;
     std::memcpy(to, from, bytes);
+}
+
+const std::int64_t* replays(Device device) {
+#if defined(PYENGINE_HAS_cuda)
+    if (device.type == DeviceType::cuda) return cuda::replays();
+#endif
+    (void)device;
+    return nullptr;
 }
 
 }  // namespace pyengine

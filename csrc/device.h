@@ -31,6 +31,9 @@ std::vector<Device> available_devices();
 /// How many bytes may be read, written and copied on a device is its allocator's business; these copy between and within devices.
 void copy_bytes(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes);
 
+/// Where the number of replays will stand of the CUDA graph that is being recorded; without one, null.
+const std::int64_t* replays(Device device);
+
 /// Calls a kernel where the device runs it: on_device(x.device(), [&]<Isa level> { kernels::matmul<level>(args); });
 template <typename Call>
 decltype(auto) on_device(Device device, Call&& call) {

@@ -30,6 +30,7 @@ Array binary(BinaryOp op, const Array& a, const Array& b, const Array* out = nul
 Array activation(Activation f, const Array& x, const Array* out = nullptr);
 Array activation_backward(Activation f, const Array& g, const Array& saved);  // saved: f(x) or x, see kernels/activation.h
 Array clip(const Array& x, const Array& low, const Array& high, const Array* out = nullptr);
+Array multiply_add(const Array& a, const Array& b, const Array& c);  // a b + c, of floats
 Array conj(const Array& x);
 Array where(const Array& condition, const Array& a, const Array& b);
 

@@ -1,5 +1,5 @@
 // Reading and writing an array at places that index arrays name, in three steps: index_offsets turns indices into offsets, and checks them;
-// gather reads there, scatter writes. In both, (outer, n, inner) is the shape of what is read or written, and the array's element (o, j, i)
+// gather reads there, scatter writes. find_outside checks indices that are used as they are. In both, (outer, n, inner) is the shape of what is read or written, and the array's element (o, j, i)
 // lies at offset_of(outer, o) + offsets[j] + offset_of(inner, i).
 //
 // Fast where inner is one axis of stride 1: rows are moved whole. Any size may be 0.
@@ -24,12 +24,21 @@ struct IndexOffsetsArgs {
     const std::int64_t* const* index_strides;
     const std::int64_t* axis_sizes;    // of the axis that each array indexes
     const std::int64_t* axis_strides;  // of the same
-    std::int64_t* offsets;             // contiguous, with room for one more, which is scratch
+    std::int64_t* offsets;             // contiguous; one more gets the first position whose index is outside [-axis_size, axis_size), or -1
 };
 
-/// Returns the first position at which an index lies outside [-axis_size, axis_size), or -1.
 template <Isa isa>
-std::int64_t index_offsets(const IndexOffsetsArgs& args);
+void index_offsets(const IndexOffsetsArgs& args);
+
+/// *position = the first i with x[i] outside [0, n) and not `exempt`, or -1.
+struct FindOutsideArgs {
+    const std::int64_t* x;  // contiguous
+    std::int64_t count, n, exempt;
+    std::int64_t* position;
+};
+
+template <Isa isa>
+void find_outside(const FindOutsideArgs& args);
 
 struct GatherArgs {
     std::int64_t element_size;  // 1, 2, 4, 8 or 16 bytes

@@ -36,6 +36,7 @@ struct AdamStepArgs : StepArgs {
     double beta1, beta2, epsilon;
     double bias_correction1, bias_correction2;  // 1 - beta^t
     bool decoupled_weight_decay;                // AdamW
+    const std::int64_t* replays = nullptr;      // in a CUDA graph: how many replays there were before this one, which t does not count
 };
 
 struct RmspropStepArgs : StepArgs {

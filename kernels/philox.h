@@ -41,14 +41,17 @@ constexpr std::uint32_t philox_key_step[2] = {0x9E3779B9u, 0xBB67AE85u};  // the
     return counter;
 }
 
-/// Four words: positions 4 * block to 4 * block + 3 of a stream.
-[[maybe_unused]] static constexpr PhiloxBlock philox(std::uint64_t seed, RandomStream stream, std::uint64_t block) {
-    return philox4x32({{static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), static_cast<std::uint32_t>(stream), 0}},
-                      static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32));
+/// Four words: positions 4 * block to 4 * block + 3 of a stream. `replay`: of the CUDA graph that draws them; each has numbers of its own.
+[[maybe_unused]] static constexpr PhiloxBlock philox(std::uint64_t seed, RandomStream stream, std::uint64_t block,
+                                                     std::uint32_t replay = 0) {
+    return philox4x32(
+        {{static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), static_cast<std::uint32_t>(stream), replay}},
+        static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32));
 }
 
-[[maybe_unused]] static constexpr std::uint32_t philox_word(std::uint64_t seed, RandomStream stream, std::uint64_t position) {
-    return philox(seed, stream, position / 4).word[position % 4];
+[[maybe_unused]] static constexpr std::uint32_t philox_word(std::uint64_t seed, RandomStream stream, std::uint64_t position,
+                                                            std::uint32_t replay = 0) {
+    return philox(seed, stream, position / 4, replay).word[position % 4];
 }
 
 /// True with probability p, from a word: p as a fraction of 2^32. Pass it to `hit`.

@@ -23,9 +23,10 @@ struct RandomArgs {
     std::uint64_t seed = 0, offset = 0;
     std::int64_t count = 0;
     void* out = nullptr;
-    std::uint64_t low = 0, range = 0;  // integers
-    std::uint64_t threshold = 0;       // bernoulli
-    double value = 0;                  // of a hit
+    std::uint64_t low = 0, range = 0;       // integers
+    std::uint64_t threshold = 0;            // bernoulli
+    double value = 0;                       // of a hit
+    const std::int64_t* replays = nullptr;  // in a CUDA graph: how many replays there were before this one
 };
 
 template <Isa isa>

@@ -168,7 +168,11 @@ class Graph:
     """Work recorded once, inside ``with pe.cuda.graph(g):``, to be given to the GPU again as a whole by :meth:`replay`.
 
     A replay reads and writes the same memory as the recording: write new inputs into the old tensors, and read results from the old ones.
-    Nothing that waits for the GPU can be recorded, as ``item`` and printing do. NVIDIA, CUDA C++ Programming Guide 13.0, section 6.2.8.7.
+    Nothing that waits for the GPU can be recorded, as ``item``, printing and indexing with booleans do. What Python computes is recorded as
+    it was: a learning rate, the count of steps in an optimiser's state. Two things change all the same: each replay draws random numbers of
+    its own, and Adam's bias correction goes on counting. An index or class out of range raises its IndexError when the CPU next waits, in
+    :func:`synchronize`, ``item`` and their like; what that replay computed is of no use.
+    NVIDIA, CUDA C++ Programming Guide 13.0, section 6.2.8.7.
     """
 
     def __init__(self) -> None:

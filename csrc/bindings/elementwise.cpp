@@ -51,6 +51,7 @@ void bindings::register_elementwise(py::module_& m) {
         return ops::clip(x, low, high, pointer(out));
     };
     m.def("clip", clip, py::arg("x"), py::arg("low"), py::arg("high"), out(), without_gil());
+    m.def("multiply_add", &ops::multiply_add, py::arg("a"), py::arg("b"), py::arg("c"), without_gil());
     m.def("conj", &ops::conj, py::arg("x"), without_gil());
     m.def("where", &ops::where, py::arg("condition"), py::arg("a"), py::arg("b"), without_gil());
     m.def("copy", &copy, py::arg("x"), py::arg("dtype"), without_gil());

@@ -64,12 +64,21 @@ std::size_t size_class(std::size_t bytes) {
     return (bytes + step - 1) / step * step;
 }
 
-/// While a stream of this thread is captured, the driver must be told that this allocation is no part of it.
+/// While a stream of this thread is captured, the driver must be told that an allocation is no part of it.
+class NotCaptured {
+public:
+    NotCaptured() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+    ~NotCaptured() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+    NotCaptured(const NotCaptured&) = delete;
+    NotCaptured& operator=(const NotCaptured&) = delete;
+
+private:
+    cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
+};
+
 cudaError_t allocate_from_driver(void** data, std::size_t size) {
-    cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
-    cudaThreadExchangeStreamCaptureMode(&mode);
+    const NotCaptured allocation;
     const cudaError_t status = cudaMalloc(data, size);
-    cudaThreadExchangeStreamCaptureMode(&mode);
     if (status != cudaSuccess) cudaGetLastError();
     return status;
 }
@@ -219,6 +228,7 @@ void release_pool(std::uint64_t pool) {
 }
 
 void* allocate_pinned(std::size_t bytes) {
+    const NotCaptured allocation;
     void* data = nullptr;
     const cudaError_t status = cudaHostAlloc(&data, std::max<std::size_t>(bytes, 1), cudaHostAllocDefault);
     if (status == cudaErrorMemoryAllocation) {
@@ -236,7 +246,9 @@ void copy_bytes(void* to, Device to_device, const void* from, Device from_device
     const DeviceGuard guard(to_device.type == DeviceType::cuda ? to_device.index : from_device.index);
     const cudaStream_t stream = current_stream();
     check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream), "cudaMemcpyAsync");
-    if (wait && !within) check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+    if (!wait || within) return;
+    check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+    raise_faults_of_replays();
 }
 
 }  // namespace pyengine::cuda

@@ -1,5 +1,7 @@
 #include "csrc/cuda/runtime.h"
 
+#include "csrc/cuda/stream.h"
+
 namespace pyengine::cuda {
 namespace {
 
@@ -45,6 +47,7 @@ DeviceGuard::~DeviceGuard() { cudaSetDevice(before_); }
 void synchronize(int device) {
     const DeviceGuard guard(device);
     check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+    raise_faults_of_replays();
 }
 
 Properties properties(int device) {

@@ -1,5 +1,9 @@
 #include "csrc/cuda/stream.h"
 
+#include <mutex>
+#include <set>
+#include <utility>
+
 #include "csrc/cuda/allocator.h"
 #include "csrc/cuda/runtime.h"
 
@@ -7,6 +11,17 @@ namespace pyengine::cuda {
 namespace {
 
 thread_local cudaStream_t current = nullptr;
+thread_local Graph* recorded = nullptr;
+
+struct Graphs {
+    std::recursive_mutex mutex;  // to say what is wrong a check waits for the GPU, and whoever waits asks all graphs
+    std::set<Graph*> all;
+};
+
+Graphs& graphs() {
+    static Graphs* instance = new Graphs;  // leaked: graphs may outlive static destruction
+    return *instance;
+}
 
 int current_device() {
     int device = 0;
@@ -35,7 +50,11 @@ Stream::~Stream() {
     if (owned_) cudaStreamDestroy(handle_);
 }
 
-void Stream::synchronize() const { check(cudaStreamSynchronize(handle_), "cudaStreamSynchronize"); }
+void Stream::synchronize() const {
+    check(cudaStreamSynchronize(handle_), "cudaStreamSynchronize");
+    raise_faults_of_replays();
+}
+
 bool Stream::query() const { return done(cudaStreamQuery(handle_), "cudaStreamQuery"); }
 void Stream::wait(const Event& event) const { check(cudaStreamWaitEvent(handle_, event.handle(), 0), "cudaStreamWaitEvent"); }
 
@@ -46,7 +65,11 @@ Event::Event(bool timing) {
 Event::~Event() { cudaEventDestroy(handle_); }
 
 void Event::record(cudaStream_t stream) { check(cudaEventRecord(handle_, stream), "cudaEventRecord"); }
-void Event::synchronize() const { check(cudaEventSynchronize(handle_), "cudaEventSynchronize"); }
+void Event::synchronize() const {
+    check(cudaEventSynchronize(handle_), "cudaEventSynchronize");
+    raise_faults_of_replays();
+}
+
 bool Event::query() const { return done(cudaEventQuery(handle_), "cudaEventQuery"); }
 
 double Event::elapsed_since(const Event& start) const {
@@ -55,40 +78,78 @@ double Event::elapsed_since(const Event& start) const {
     return milliseconds;
 }
 
-Graph::Graph() : pool_(new_pool()) {}
+Graph::Graph() : pool_(new_pool()) {
+    const std::lock_guard lock(graphs().mutex);
+    graphs().all.insert(this);
+}
 
 Graph::~Graph() {
+    {
+        const std::lock_guard lock(graphs().mutex);
+        graphs().all.erase(this);
+    }
     if (executable_) cudaGraphExecDestroy(executable_);
+    if (replays_) deallocate(replays_);
+    for (const Check& check : checks_) deallocate_pinned(check.found);
+    checks_.clear();  // the arrays they hold go back to the pool
     release_pool(pool_);
 }
 
 void Graph::begin_capture() {
     if (stream_ || executable_) fail_value("graph: captured already; make another graph");
+    if (recorded) fail_value("graph: another graph is being captured in this thread; end that first");
     const int device = current_device();
     synchronize(device);
+    replays_ = static_cast<std::int64_t*>(allocate(sizeof *replays_, device));
     stream_ = std::make_unique<Stream>(device);
     before_ = current;
-    check(cudaStreamBeginCapture(stream_->handle(), cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
+    cuda::check(cudaStreamBeginCapture(stream_->handle(), cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
     current = stream_->handle();
+    recorded = this;
     use_pool(pool_);
 }
 
 void Graph::end_capture() {
     if (!stream_) fail_value("graph: nothing is being captured; call begin_capture first");
     current = before_;
+    recorded = nullptr;
     use_pool(0);
     cudaGraph_t graph = nullptr;
     const cudaError_t status = cudaStreamEndCapture(stream_->handle(), &graph);
     stream_.reset();
-    check(status, "cudaStreamEndCapture");
+    cuda::check(status, "cudaStreamEndCapture");
     const cudaError_t made = cudaGraphInstantiate(&executable_, graph, 0);
     cudaGraphDestroy(graph);
-    check(made, "cudaGraphInstantiate");
+    cuda::check(made, "cudaGraphInstantiate");
 }
 
-void Graph::replay() const {
+void Graph::replay() {
     if (!executable_) fail_value("graph: nothing was captured; use it in 'with pe.cuda.graph(g)' first");
-    check(cudaGraphLaunch(executable_, current), "cudaGraphLaunch");
+    cuda::check(cudaMemcpyAsync(replays_, &replayed_, sizeof replayed_, cudaMemcpyHostToDevice, current), "cudaMemcpyAsync");
+    cuda::check(cudaGraphLaunch(executable_, current), "cudaGraphLaunch");
+    ++replayed_;
+}
+
+void Graph::check(const std::int64_t* place, std::function<void(std::int64_t)> fail) {
+    auto* found = static_cast<std::int64_t*>(allocate_pinned(sizeof *place));
+    *found = -1;
+    checks_.push_back({found, std::move(fail)});
+    cuda::check(cudaMemcpyAsync(found, place, sizeof *place, cudaMemcpyDeviceToHost, current), "cudaMemcpyAsync");
+}
+
+void Graph::raise_faults() {
+    for (const Check& check : checks_) {
+        const std::int64_t position = std::exchange(*static_cast<volatile std::int64_t*>(check.found), -1);
+        if (position >= 0) check.fail(position);
+    }
+}
+
+void check_after_replays(const std::int64_t* place, std::function<void(std::int64_t)> fail) { recorded->check(place, std::move(fail)); }
+const std::int64_t* replays() { return recorded ? recorded->replays() : nullptr; }
+
+void raise_faults_of_replays() {
+    const std::lock_guard lock(graphs().mutex);
+    for (Graph* graph : graphs().all) graph->raise_faults();
 }
 
 bool capturing() {

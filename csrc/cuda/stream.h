@@ -6,7 +6,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <vector>
 
 namespace pyengine::cuda {
 
@@ -68,16 +70,35 @@ public:
     void begin_capture();
     void end_capture();
     /// Gives all of it to the current stream.
-    void replay() const;
+    void replay();
+
+    /// What a kernel leaves at `place`, if it is not -1, goes to `fail` when the CPU next waits after a replay.
+    void check(const std::int64_t* place, std::function<void(std::int64_t)> fail);
+    /// How many replays there were before the one that runs, in the GPU's memory.
+    const std::int64_t* replays() const { return replays_; }
+    void raise_faults();
 
 private:
+    struct Check {
+        std::int64_t* found;  // pinned
+        std::function<void(std::int64_t)> fail;
+    };
+
     std::unique_ptr<Stream> stream_;
     cudaStream_t before_ = nullptr;
     std::uint64_t pool_;
     cudaGraphExec_t executable_ = nullptr;
+    std::int64_t* replays_ = nullptr;
+    std::int64_t replayed_ = 0;
+    std::vector<Check> checks_;
 };
 
 /// Whether work of this thread is being recorded, not run.
 bool capturing();
+/// Graph::check and Graph::replays of the graph that is being recorded; without one, replays are null.
+void check_after_replays(const std::int64_t* place, std::function<void(std::int64_t)> fail);
+const std::int64_t* replays();
+/// Raises what kernels of replayed graphs found wrong. To be called whenever the CPU has waited.
+void raise_faults_of_replays();
 
 }  // namespace pyengine::cuda

@@ -6,6 +6,7 @@
 #include "csrc/ops/elementwise_types.h"
 #include "kernels/clip.h"
 #include "kernels/complex.h"
+#include "kernels/multiply_add.h"
 #include "kernels/where.h"
 
 namespace pyengine::ops {
@@ -177,6 +178,16 @@ Array clip(const Array& x, const Array& low, const Array& high, const Array* out
     const Operand value(x, dtype), least(low, dtype), most(high, dtype);
     return compute("clip", shape, dtype, out, {value.get(), least.get(), most.get()},
                    []<Isa level>(const auto& args) { kernels::clip<level>(args); });
+}
+
+Array multiply_add(const Array& a, const Array& b, const Array& c) {
+    const char* op = "multiply_add";
+    const DType dtype = promote(op, a.dtype(), promote(op, b.dtype(), c.dtype()));
+    if (!is_floating(dtype)) fail_type(op, ": dtype not supported: ", dtype, "; must be a real floating dtype");
+    const Dims shape = broadcast_shapes(op, a.shape(), broadcast_shapes(op, b.shape(), c.shape()));
+    const Operand left(a, dtype), right(b, dtype), added(c, dtype);
+    return compute(op, shape, dtype, nullptr, {left.get(), right.get(), added.get()},
+                   []<Isa level>(const auto& args) { kernels::multiply_add<level>(args); });
 }
 
 }  // namespace pyengine::ops

@@ -2,6 +2,7 @@
 
 #include "csrc/axis_group.h"
 #include "csrc/check.h"
+#include "csrc/check_position.h"
 #include "csrc/loop.h"
 #include "csrc/ops.h"
 
@@ -38,19 +39,17 @@ public:
         const kernels::IndexOffsetsArgs args{first.rank(),        first.shape().data(), own_strides.data(),
                                              std::ssize(indices), data.data(),          strides.data(),
                                              axis_sizes.data(),   axis_strides.data(),  static_cast<std::int64_t*>(workspace_.data())};
-        const std::int64_t bad = on_device(x.device(), [&]<Isa level> { return kernels::index_offsets<level>(args); });
-        if (bad >= 0) fail_at(op, x, indices, axes, bad);
+        on_device(x.device(), [&]<Isa level> { kernels::index_offsets<level>(args); });
+        check_position(this->data() + count_, x.device(), fail_at, op, x, indices, axes);
     }
 
     std::int64_t count() const { return count_; }
     const std::int64_t* data() const { return static_cast<const std::int64_t*>(workspace_.data()); }
 
 private:
-    [[noreturn]] static void fail_at(const char* op, const Array& x, const std::vector<Array>& indices, const Dims& axes,
-                                     std::int64_t position) {
+    static void fail_at(std::int64_t position, const char* const& op, const Array& x, const std::vector<Array>& indices, const Dims& axes) {
         for (std::size_t k = 0; k < indices.size(); ++k) {
-            const Array array = to_device(contiguous(indices[k]), {});
-            const std::int64_t index = array.data<std::int64_t>()[position];
+            const std::int64_t index = element(contiguous(indices[k]), position);
             const std::int64_t size = x.shape()[static_cast<std::size_t>(axes[k])];
             if (index < -size || index >= size)
                 fail<IndexError>(op, ": index out of range: ", index, " on axis ", axes[k], " of size ", size, "; must be in [", -size,

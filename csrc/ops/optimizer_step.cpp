@@ -84,7 +84,8 @@ void adam_step(const Array& parameter, const Array& gradient, const Array& first
                                      epsilon,
                                      bias_correction1,
                                      bias_correction2,
-                                     decoupled_weight_decay};
+                                     decoupled_weight_decay,
+                                     replays(parameter.device())};
     on_device(parameter.device(), [&]<Isa level> { kernels::adam_step<level>(args); });
     mark_changed(parameter, states);
 }

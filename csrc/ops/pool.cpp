@@ -1,5 +1,6 @@
 #include "kernels/pool.h"
 
+#include "csrc/check_position.h"
 #include "csrc/float_checks.h"
 #include "csrc/ops.h"
 
@@ -100,6 +101,11 @@ Array avg_pool_transpose(const Array& y, const Dims& in_size, const PoolWindows&
 
 namespace {
 
+void fail_at(std::int64_t position, const Array& indices, const char* const& op, const std::int64_t& size) {
+    fail<IndexError>(op, ": index out of range: ", element(indices, position), " in planes of ", size,
+                     " elements; must be at least 0 and less");
+}
+
 /// Indices come from max_pool, through Python: they are checked all the same.
 kernels::PoolArgs indexed_args(const char* op, const Array& from, const Array& indices, const Dims& in_size) {
     check_floating(op, "x", from);
@@ -113,12 +119,8 @@ kernels::PoolArgs indexed_args(const char* op, const Array& from, const Array& i
     }
     args.indices = indices.data<std::int64_t>();
     common_device(op, {&from, &indices});
-    const Array seen = to_device(indices, {});
-    const auto* index = seen.data<std::int64_t>();
-    const std::int64_t size = in_size[0] * in_size[1] * in_size[2];
-    for (std::int64_t i = 0; i < seen.size(); ++i)
-        if (index[i] < 0 || index[i] >= size)
-            fail<IndexError>(op, ": index out of range: ", index[i], " in planes of ", size, " elements; must be at least 0 and less");
+    const std::int64_t size = in_size[0] * in_size[1] * in_size[2], none = -1;
+    check_inside(indices, size, none, fail_at, op, size);
     return args;
 }
 

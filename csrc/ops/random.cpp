@@ -11,6 +11,7 @@ Array drawn(kernels::RandomArgs args, const Dims& shape, DType dtype, Device dev
     args.type = dtype;
     args.count = out.size();
     args.out = out.raw();
+    args.replays = replays(device);
     on_device(device, [&]<Isa level> { kernels::random<level>(args); });
     return out;
 }

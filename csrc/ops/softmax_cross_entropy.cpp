@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "csrc/check_position.h"
 #include "csrc/float_checks.h"
 #include "csrc/ops.h"
 
@@ -20,13 +21,9 @@ Dims row_shape(const Array& logits) {
     return shape;
 }
 
-void check_classes(const Array& target, std::int64_t n, std::int64_t ignore_index) {
-    const Array classes = to_device(target, {});
-    const std::int64_t* values = classes.data<std::int64_t>();
-    for (std::int64_t i = 0; i < classes.size(); ++i)
-        if ((values[i] < 0 || values[i] >= n) && values[i] != ignore_index)
-            fail<IndexError>(op, ": class out of range: ", values[i], " at position ", i, " of the flattened target; must be in [0, ", n,
-                             "), or equal to ignore_index (", ignore_index, ")");
+void fail_at(std::int64_t position, const Array& classes, const std::int64_t& n, const std::int64_t& ignore_index) {
+    fail<IndexError>(op, ": class out of range: ", element(classes, position), " at position ", position,
+                     " of the flattened target; must be in [0, ", n, "), or equal to ignore_index (", ignore_index, ")");
 }
 
 void check(const Array& logits, const Array& target, const CrossEntropyOptions& options) {
@@ -75,7 +72,7 @@ struct Operands {
         problem.weight = weight ? weight->raw() : nullptr;
         problem.ignore_index = options.ignore_index;
         problem.label_smoothing = options.label_smoothing;
-        if (indices) check_classes(target, problem.n, options.ignore_index);
+        if (indices) check_inside(target, problem.n, options.ignore_index, fail_at, problem.n, options.ignore_index);
     }
 
     Array logits, target;

@@ -158,10 +158,11 @@ void update_elements(const ScatterArgs& args) {
 }  // namespace
 
 template <>
-std::int64_t index_offsets<level>(const IndexOffsetsArgs& args) {
+void index_offsets<level>(const IndexOffsetsArgs& args) {
     const Axes own{args.rank, args.sizes, args.own_strides};
     const std::int64_t n = last_size(own), positions = count_of(own);
-    if (positions == 0) return -1;
+    args.offsets[positions] = -1;
+    if (positions == 0) return;
     std::int64_t bad_row = positions;  // the first one; rows are checked in any order
     parallel_blocks(positions / n, rows_for_a_task(n), [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
@@ -170,7 +171,14 @@ std::int64_t index_offsets<level>(const IndexOffsetsArgs& args) {
             while (row < held && !__atomic_compare_exchange_n(&bad_row, &held, row, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) continue;
         }
     });
-    return bad_row == positions ? -1 : first_invalid(args, bad_row, n);
+    if (bad_row < positions) args.offsets[positions] = first_invalid(args, bad_row, n);
+}
+
+template <>
+void find_outside<level>(const FindOutsideArgs& args) {
+    std::int64_t first = 0;
+    while (first < args.count && ((args.x[first] >= 0 && args.x[first] < args.n) || args.x[first] == args.exempt)) ++first;
+    *args.position = first < args.count ? first : -1;
 }
 
 template <>

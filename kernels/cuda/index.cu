@@ -15,16 +15,27 @@ namespace {
 
 // Offsets -------------------------------------------------------------------------------------------------------------------------------------
 
+/// p, if it is less than what stands there; -1 counts as the largest.
+__device__ void keep_first(std::int64_t* position, std::int64_t p) {
+    atomicMin(reinterpret_cast<unsigned long long*>(position), static_cast<unsigned long long>(p));
+}
+
 /// Adds what one index array says to offsets[0, count), which begin as own.offset(p) with the first one; offsets[count] gets the smallest
-/// bad position.
+/// bad position. A bad index counts as 0: in a CUDA graph its offset is used before anyone can look.
 __global__ void add_indices(const __grid_constant__ AxisList own, bool first, const __grid_constant__ AxisList axes,
                             const std::int64_t* indices, std::int64_t size, std::int64_t stride, std::int64_t count,
                             std::int64_t* offsets) {
     each_index(count, [&](std::int64_t p) {
         const std::int64_t index = indices[axes.offset(p)], wrapped = index < 0 ? index + size : index;
-        if (wrapped < 0 || wrapped >= size)
-            atomicMin(reinterpret_cast<unsigned long long*>(offsets + count), static_cast<unsigned long long>(p));
-        offsets[p] = (first ? own.offset(p) : offsets[p]) + wrapped * stride;
+        const bool inside = wrapped >= 0 && wrapped < size;
+        if (!inside) keep_first(offsets + count, p);
+        offsets[p] = (first ? own.offset(p) : offsets[p]) + (inside ? wrapped * stride : 0);
+    });
+}
+
+__global__ void find_first_outside(FindOutsideArgs args) {
+    each_index(args.count, [&](std::int64_t i) {
+        if ((args.x[i] < 0 || args.x[i] >= args.n) && args.x[i] != args.exempt) keep_first(args.position, i);
     });
 }
 
@@ -173,15 +184,21 @@ __global__ void write_hits(const __grid_constant__ AxisList axes, std::int64_t c
 }  // namespace
 
 template <>
-std::int64_t index_offsets<level>(const IndexOffsetsArgs& args) {
+void index_offsets<level>(const IndexOffsetsArgs& args) {
     const Axes own{args.rank, args.sizes, args.own_strides};
     const std::int64_t count = count_of(own), none = -1;
-    if (count == 0) return none;
     upload(&none, 1, args.offsets + count);
+    if (count == 0) return;
     for (std::int64_t k = 0; k < args.arrays; ++k)
         launch(add_indices, shape_for(count), AxisList(own), k == 0, AxisList(args.rank, args.sizes, args.index_strides[k]),
                args.indices[k], args.axis_sizes[k], args.axis_strides[k], count, args.offsets);
-    return read_back(args.offsets + count);
+}
+
+template <>
+void find_outside<level>(const FindOutsideArgs& args) {
+    const std::int64_t none = -1;
+    upload(&none, 1, args.position);
+    if (args.count > 0) launch(find_first_outside, shape_for(args.count), args);
 }
 
 template <>

@@ -15,7 +15,7 @@ struct Descent {
     bool maximize, decays;
     S weight_decay, rate;
 
-    explicit Descent(const StepArgs& args)
+    __host__ __device__ explicit Descent(const StepArgs& args)
         : maximize(args.maximize),
           decays(args.weight_decay != 0),
           weight_decay(static_cast<S>(args.weight_decay)),
@@ -53,7 +53,7 @@ struct Adam : Descent<S> {
     S step_size, root, shrink, epsilon, beta2, share1, share2;
     S *first_moment, *second_moment, *largest;
 
-    explicit Adam(const AdamStepArgs& args)
+    __host__ __device__ explicit Adam(const AdamStepArgs& args)
         : Descent<S>(args),
           decoupled(args.decoupled_weight_decay),
           step_size(static_cast<S>(args.learning_rate / args.bias_correction1)),
@@ -114,11 +114,25 @@ struct Rmsprop : Descent<S> {
 };
 
 template <typename T, typename Update>
-__global__ void step_kernel(std::int64_t n, T* parameter, const T* gradient, Update update) {
+__device__ void step_elements(std::int64_t n, T* parameter, const T* gradient, const Update& update) {
     each_index(n, [&](std::int64_t i) {
         const auto g = convert<Accumulator<T>>(gradient[i]);
         parameter[i] = convert<T>(update(i, convert<Accumulator<T>>(parameter[i]), update.maximize ? -g : g));
     });
+}
+
+template <typename T, typename Update>
+__global__ void step_kernel(std::int64_t n, T* parameter, const T* gradient, Update update) {
+    step_elements(n, parameter, gradient, update);
+}
+
+/// In a CUDA graph t grows from replay to replay, and with it what Adam's constants are found from.
+template <typename T>
+__global__ void replayed_adam_step(AdamStepArgs args) {
+    const auto replays = static_cast<double>(*args.replays);
+    args.bias_correction1 = 1 - (1 - args.bias_correction1) * pow(args.beta1, replays);
+    args.bias_correction2 = 1 - (1 - args.bias_correction2) * pow(args.beta2, replays);
+    step_elements(args.n, static_cast<T*>(args.parameter), static_cast<const T*>(args.gradient), Adam<Accumulator<T>>(args));
 }
 
 template <template <typename> typename Update, typename Args>
@@ -139,7 +153,8 @@ void sgd_step<level>(const SgdStepArgs& args) {
 
 template <>
 void adam_step<level>(const AdamStepArgs& args) {
-    step<Adam>(args);
+    if (!args.replays) return step<Adam>(args);
+    if (args.n > 0) with_float_type(args.type, [&]<typename T> { launch(replayed_adam_step<T>, shape_for(args.n), args); });
 }
 
 template <>

@@ -27,6 +27,8 @@ struct Planes {
     Planes(std::int64_t count, const std::int64_t (&of)[3]) : count(count), size{of[0], of[1], of[2]} {}
     constexpr std::int64_t plane() const { return size[0] * size[1] * size[2]; }
     constexpr std::int64_t elements() const { return count * plane(); }
+    /// Whether a plane has an element i. In a CUDA graph indices are used before anyone can look at what find_outside says of them.
+    constexpr bool has(std::int64_t i) const { return i >= 0 && i < plane(); }
     __device__ std::int64_t index(std::int64_t z, std::int64_t y, std::int64_t x) const { return (z * size[1] + y) * size[2] + x; }
     __device__ Position position(std::int64_t e) const {
         const Split column = split(e, size[2]), row = split(column.quotient, size[1]), layer = split(row.quotient, size[0]);
@@ -95,7 +97,9 @@ __global__ void find_maxima(Planes in, Planes out, Windows windows, const T* x, 
 
 template <typename T>
 __global__ void read_maxima(Planes in, Planes out, const T* x, const std::int64_t* indices, T* y) {
-    each_index(out.elements(), [&](std::int64_t e) { y[e] = x[split(e, out.plane()).quotient * in.plane() + indices[e]]; });
+    each_index(out.elements(), [&](std::int64_t e) {
+        y[e] = in.has(indices[e]) ? x[split(e, out.plane()).quotient * in.plane() + indices[e]] : convert<T>(0);
+    });
 }
 
 template <typename T>
@@ -164,8 +168,8 @@ __global__ void add_maxima(Planes in, Planes out, const T* y, const std::int64_t
         }
         for (std::int64_t first = 0; first < out.plane(); first += blockDim.x) {
             const std::int64_t output = min(first + threadIdx.x, out.plane() - 1);
-            const std::int64_t at = start + indices[first_output + output];
-            int waits = first + threadIdx.x < out.plane();
+            const std::int64_t index = indices[first_output + output], at = start + index;
+            int waits = first + threadIdx.x < out.plane() && in.has(index);
             while (__syncthreads_or(waits)) {
                 if (waits) atomicMin(&turns[at], threadIdx.x);
                 __syncthreads();

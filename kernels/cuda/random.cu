@@ -71,11 +71,12 @@ __global__ void draw_kernel(RandomArgs args) {
     constexpr int slots = Draw::slots, tile = threads * slots;
     constexpr RandomStream stream = slots == 2 ? RandomStream::words64 : RandomStream::words32;
     __shared__ T drawn[tile];
+    const auto replay = args.replays ? static_cast<std::uint32_t>(*args.replays) : 0u;
     const auto skipped = static_cast<std::int64_t>(args.offset % slots);  // of the first block
     for (std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * tile; first < skipped + args.count;
          first += static_cast<std::int64_t>(gridDim.x) * tile) {
         const std::uint64_t block = args.offset / slots + static_cast<std::uint64_t>(first / slots) + threadIdx.x;
-        Draw::fill(args, philox(args.seed, stream, block), drawn + threadIdx.x * slots);
+        Draw::fill(args, philox(args.seed, stream, block, replay), drawn + threadIdx.x * slots);
         __syncthreads();
         for (int k = threadIdx.x; k < tile; k += threads) {
             const std::int64_t i = first + k - skipped;

@@ -14,19 +14,23 @@ struct Target {
     const std::int64_t* classes;
     const T* distribution;
     const T* weights;
-    std::int64_t ignore_index;
+    std::int64_t n, ignore_index;
     A smoothing, floor;  // floor: smoothing / n
 
     explicit Target(const CrossEntropyProblem& problem)
         : classes(problem.classes),
           distribution(static_cast<const T*>(problem.distribution)),
           weights(static_cast<const T*>(problem.weight)),
+          n(problem.n),
           ignore_index(problem.ignore_index),
           smoothing(static_cast<A>(problem.label_smoothing)),
           floor(static_cast<A>(problem.label_smoothing / static_cast<double>(problem.n))) {}
 
     __device__ bool one_class() const { return classes && smoothing == 0; }
-    __device__ bool ignores(std::int64_t row) const { return classes && classes[row] == ignore_index; }
+    /// Bad classes, too: in a CUDA graph they are used before anyone can look at what find_outside says of them.
+    __device__ bool ignores(std::int64_t row) const {
+        return classes && (classes[row] == ignore_index || classes[row] < 0 || classes[row] >= n);
+    }
     __device__ A weight(std::int64_t c) const { return weights ? convert<A>(weights[c]) : A{1}; }
 
     /// w[c] t'[c]; `at` is where class c of the row lies.

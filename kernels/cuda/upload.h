@@ -1,13 +1,10 @@
-// Small arrays from the CPU's memory to the device and back, in the order of the stream.
+// Small arrays from the CPU's memory to the device, in the order of the stream.
 #pragma once
 
 #include <algorithm>
 #include <cstring>
 
 #include "kernels/cuda/cuda.h"
-#ifdef PYENGINE_SIMULATED
-#include "kernels/simulator/memory.h"
-#endif
 
 namespace pyengine::kernels {
 namespace {
@@ -30,19 +27,6 @@ __global__ void write_chunk(const __grid_constant__ UploadChunk chunk, std::int6
         std::memcpy(chunk.values, from + done, static_cast<std::size_t>(now) * sizeof *from);
         launch(write_chunk, shape_for(now, 128), chunk, now, to + done);
     }
-}
-
-/// The value at an address of the device, once everything launched before is done.
-template <typename T>
-T read_back(const T* from) {
-    T value;
-#ifdef PYENGINE_SIMULATED
-    simulator::copy_to_host(&value, from, sizeof value);
-#else
-    cuda::check(cudaMemcpyAsync(&value, from, sizeof value, cudaMemcpyDeviceToHost, cuda::current_stream()), "read_back");
-    cuda::check(cudaStreamSynchronize(cuda::current_stream()), "read_back");
-#endif
-    return value;
 }
 
 }  // namespace

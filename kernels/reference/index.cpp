@@ -8,19 +8,27 @@
 namespace pyengine::kernels {
 
 template <>
-std::int64_t index_offsets<Isa::reference>(const IndexOffsetsArgs& args) {
+void index_offsets<Isa::reference>(const IndexOffsetsArgs& args) {
     const Axes own{args.rank, args.sizes, args.own_strides};
     const std::int64_t positions = count_of(own);
+    std::int64_t& bad = args.offsets[positions];
+    bad = -1;
     for (std::int64_t p = 0; p < positions; ++p) {
         args.offsets[p] = offset_of(own, p);
         for (std::int64_t k = 0; k < args.arrays; ++k) {
             const std::int64_t index = args.indices[k][offset_of({args.rank, args.sizes, args.index_strides[k]}, p)];
             const std::int64_t size = args.axis_sizes[k];
-            if (index < -size || index >= size) return p;
+            if (bad < 0 && (index < -size || index >= size)) bad = p;
             args.offsets[p] += (index < 0 ? index + size : index) * args.axis_strides[k];
         }
     }
-    return -1;
+}
+
+template <>
+void find_outside<Isa::reference>(const FindOutsideArgs& args) {
+    *args.position = -1;
+    for (std::int64_t i = args.count - 1; i >= 0; --i)
+        if ((args.x[i] < 0 || args.x[i] >= args.n) && args.x[i] != args.exempt) *args.position = i;
 }
 
 template <>

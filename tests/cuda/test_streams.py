@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -98,6 +100,58 @@ def test_a_captured_training_step_trains() -> None:
         pe.cuda.synchronize()
         losses.append(float(on_cpu(loss)))
     assert losses[-1] < losses[0] or losses[0] < 1e-9
+
+
+def test_every_replay_of_adam_is_one_more_step() -> None:
+    def steps(run: Callable[[Callable[[], None]], None]) -> list[pe.Tensor]:
+        weight = pe.asarray(np.linspace(-1, 1, 7, dtype=np.float32), device="cuda").requires_grad_()
+        optimizer = pe.optim.Adam([weight], lr=0.1)
+
+        def step() -> None:
+            optimizer.zero_grad()
+            (weight * weight).sum().backward()
+            optimizer.step()
+
+        run(step)
+        return [weight]
+
+    def replayed(step: Callable[[], None]) -> None:
+        replay = pe.cuda.captured(step)  # three steps before it is recorded
+        for _ in range(5):
+            replay()
+
+    def called(step: Callable[[], None]) -> None:
+        for _ in range(8):
+            step()
+
+    np.testing.assert_allclose(on_cpu(steps(replayed)[0]), on_cpu(steps(called)[0]), rtol=1e-6)
+
+
+def test_every_replay_draws_numbers_of_its_own() -> None:
+    x = pe.ones((1000,), device="cuda")
+    replay = pe.cuda.captured(lambda: pe.nn.functional.dropout(x, 0.5))
+    first, second = on_cpu(replay()), on_cpu(replay())
+    assert not np.array_equal(first, second)
+    for drawn in (first, second):
+        assert set(np.unique(drawn)) == {0.0, 2.0}
+        assert 400 < np.count_nonzero(drawn) < 600
+
+
+def test_what_a_replay_finds_wrong_is_raised_when_the_cpu_waits() -> None:
+    logits, target = pe.ones((4, 3), device="cuda"), pe.zeros((4,), dtype="int64", device="cuda")
+    loss = pe.cuda.captured(lambda: pe.nn.functional.cross_entropy(logits, target))
+    rows = pe.cuda.captured(lambda: pe.take(logits, target, axis=0))
+    np.testing.assert_allclose(on_cpu(loss()), np.log(3), rtol=1e-6)
+    target[2] = 7
+    loss()
+    with pytest.raises(IndexError, match="class out of range: 7 at position 2"):
+        pe.cuda.synchronize()
+    pe.cuda.synchronize()
+    rows()
+    with pytest.raises(IndexError, match="take: index out of range: 7 on axis 0 of size 4"):
+        pe.cuda.synchronize()
+    target[2] = 1
+    np.testing.assert_array_equal(on_cpu(rows()), np.ones((4, 3)))
 
 
 def test_waiting_inside_a_graph_is_an_error_and_capture_ends() -> None:
