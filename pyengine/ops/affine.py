@@ -1,4 +1,4 @@
-"""The affine map of a layer, as one op: one node on the tape for what would be a transpose, a product and a sum."""
+"""Affine maps as one op, with one node on the tape: of a layer, what would be a transpose, a product and a sum; and element by element."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 from pyengine import _engine, ops
 from pyengine.autograd import kept, record
-from pyengine.tensor import Tensor, as_tensor
+from pyengine.tensor import Tensor, as_tensor, coerce
 
-__all__ = ["linear"]
+__all__ = ["linear", "multiply_add"]
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
@@ -49,3 +49,19 @@ def _weight_vjp(g: Tensor, x: Tensor, w: Tensor | None) -> Tensor:
 
 def _bias_vjp(g: Tensor, x: Tensor | None, w: Tensor | None) -> Tensor:
     return g
+
+
+def multiply_add(x1: Any, x2: Any, x3: Any, /) -> Tensor:
+    """``x1 x2 + x3``, element by element under NumPy's broadcasting, in one pass over memory.
+
+    Dtypes as in arithmetic, real floating ones only; the product is rounded before the sum or not, as the device has it. Gradients:
+    ``g x2``, ``g x1``, ``g``. TypeError for other dtypes, ValueError where shapes do not broadcast.
+
+    >>> pe.multiply_add(pe.asarray([1.0, 2.0]), 3.0, 0.5).tolist()
+    [3.5, 6.5]
+    """
+    a, b = coerce(x1, x2)
+    a, c = coerce(a, x3)
+    array = _engine.multiply_add(a._array, b._array, c._array)
+    vjps = (lambda g, a, b: ops.multiply(g, b), lambda g, a, b: ops.multiply(g, a), lambda g, a, b: g)
+    return record("multiply_add", array, (a, b, c), vjps, (kept(a, b), kept(b, a)))

@@ -176,11 +176,13 @@ def _apply_running(
 
 def _affine(y: Tensor, weight: Tensor | None, bias: Tensor | None, shape: tuple[int, ...] | None = None) -> Tensor:
     """y w + b, the parameters seen in ``shape``, in y's dtype."""
-    result = y
-    if weight is not None:
-        result = result * (weight if shape is None else ops.reshape(weight, shape))
-    if bias is not None:
-        result = result + (bias if shape is None else ops.reshape(bias, shape))
+    w, b = (p if p is None or shape is None else ops.reshape(p, shape) for p in (weight, bias))
+    if w is not None and b is not None:
+        result = ops.multiply_add(y, w, b)
+    elif w is not None:
+        result = y * w
+    else:
+        result = y if b is None else y + b
     return ops.astype(result, y.dtype, copy=False)
 
 

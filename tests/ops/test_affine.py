@@ -1,4 +1,4 @@
-"""linear against NumPy: every float dtype, mixed dtypes, layouts, empty sizes, gradients, errors."""
+"""linear and multiply_add against NumPy: every float dtype, mixed dtypes, layouts, empty sizes, gradients, errors."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import pyengine as pe
 from tests.gradients import check_gradients
-from tests.tolerance import assert_within, contraction, format_of
+from tests.ops.layouts import FLOATS, numpy_of, operands
+from tests.tolerance import assert_within, contraction, format_of, roundings
 
 rng = np.random.default_rng(0)
 
@@ -75,3 +78,32 @@ def test_gradients_of_some() -> None:
 def test_errors(shapes: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         pe.linear(*[pe.ones(shape) for shape in shapes])
+
+
+@given(st.sampled_from(FLOATS).flatmap(lambda dtype: st.tuples(st.just(dtype), operands(3, dtype))))
+def test_multiply_add(drawn: Any) -> None:
+    dtype, ((a, x), (b, y), (c, z)) = drawn
+    with np.errstate(all="ignore"):
+        expected, magnitude = x * y + z, np.abs(x * y) + np.abs(z)
+    result = pe.multiply_add(a, b, c)
+    assert result.dtype.name == dtype
+    assert_within(numpy_of(result), expected, roundings(magnitude, expected, 2, dtype), dtype)
+
+
+def test_multiply_add_of_mixed_dtypes_and_numbers() -> None:
+    x = pe.ones((2, 3), "float32")
+    assert pe.multiply_add(x, 2, 0.5).tolist() == [[2.5] * 3] * 2
+    assert pe.multiply_add(x, 2, 0.5).dtype is pe.float32
+    assert pe.multiply_add(x, pe.ones((3,), "float64"), pe.ones((2, 1), "float16")).dtype is pe.float64
+
+
+def test_gradients_of_multiply_add() -> None:
+    check_gradients(pe.multiply_add, rng.standard_normal((2, 3, 4)), rng.standard_normal((3, 1)), rng.standard_normal(4))
+    check_gradients(pe.multiply_add, rng.standard_normal((1, 4)), rng.standard_normal((3, 4)), rng.standard_normal(()))
+
+
+def test_errors_of_multiply_add() -> None:
+    with pytest.raises(TypeError, match="multiply_add: dtype not supported: int64; must be a real floating dtype"):
+        pe.multiply_add(pe.ones(2, "int64"), 1, 2)
+    with pytest.raises(ValueError, match=r"multiply_add: .*\(2,\).*\(3,\)"):
+        pe.multiply_add(pe.ones(2), pe.ones(3), 1.0)
