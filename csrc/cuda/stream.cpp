@@ -47,7 +47,9 @@ Stream::Stream(int device) : device_(device) {
 }
 
 Stream::~Stream() {
-    if (owned_) cudaStreamDestroy(handle_);
+    if (!owned_) return;
+    cudaStreamSynchronize(handle_);  // the next stream may get the same handle, and with it the memory that was freed on this one
+    cudaStreamDestroy(handle_);
 }
 
 void Stream::synchronize() const {
