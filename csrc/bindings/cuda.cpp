@@ -131,7 +131,7 @@ void register_cuda(py::module_& m) {
 #else
 void register_cuda(py::module_& m) {
     m.attr("cuda_built") = false;
-    m.def("cuda_why_none", [] { return "this build has no CUDA backend: no nvcc was found when it was built"; });
+    m.def("cuda_why_none", [] { return "this build has no CUDA backend: " PYENGINE_WHY_NO_CUDA; });
 }
 #endif
 
