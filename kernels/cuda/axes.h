@@ -1,6 +1,8 @@
 // Axes as kernels take them: by value, since sizes and strides are the CPU's memory.
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/axes.h"
 #include "kernels/cuda/cuda.h"
 
@@ -27,10 +29,8 @@ struct AxisList {
     std::int64_t sizes[max_rank], strides[max_rank];
 
     AxisList(std::int64_t rank, const std::int64_t* from_sizes, const std::int64_t* from_strides) : rank(static_cast<int>(rank)) {
-        for (int axis = 0; axis < rank; ++axis) {
-            sizes[axis] = from_sizes[axis];
-            strides[axis] = from_strides[axis];
-        }
+        std::copy_n(from_sizes, rank, sizes);
+        std::copy_n(from_strides, rank, strides);
     }
     explicit AxisList(const Axes& axes) : AxisList(axes.rank, axes.sizes, axes.strides) {}
 

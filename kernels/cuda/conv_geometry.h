@@ -52,7 +52,7 @@ struct ConvGeometry {
 struct TransposedAxis {
     int size, source, kernel, stride, dilation, padding, tap_step;
 
-    __host__ __device__ int phases() const { return stride < size ? stride : size; }
+    __host__ __device__ int phases() const { return min(stride, size); }
 
     __host__ __device__ ConvAxis phase(int f) const {
         int k0 = 0;

@@ -113,13 +113,13 @@ __global__ void scatter_elements(const __grid_constant__ AxisList outer, const _
     });
 }
 
-/// In the workspace: keys, places, and what sorting needs.
+/// In the workspace: places, keys, and what sorting needs; short lists need nothing, so that the simulator sees an index past the keys.
 SortProblem<std::uint64_t> sort_problem(const ScatterArgs& args) {
     SortProblem<std::uint64_t> problem{};
     problem.rows = 1;
     problem.size = args.count;
-    problem.keys = static_cast<std::uint64_t*>(args.workspace);
-    problem.places = static_cast<std::int64_t*>(args.workspace) + args.count;
+    problem.places = static_cast<std::int64_t*>(args.workspace);
+    problem.keys = static_cast<std::uint64_t*>(args.workspace) + args.count;
     return problem;
 }
 
@@ -221,7 +221,7 @@ template <>
 void scatter<level>(const ScatterArgs& args) {
     if (count_of(args.outer) * args.count * count_of(args.inner) == 0) return;
     SortProblem<std::uint64_t> problem = sort_problem(args);
-    problem.set_scratch(problem.places + args.count);
+    problem.set_scratch(problem.keys + args.count);
     launch(make_keys, shape_for(args.count), args.offsets, args.count, problem.keys);
     sort_pairs(problem);
     if (args.op == ScatterOp::assign)

@@ -1,6 +1,8 @@
 // matmul as a problem of gemm.h: matrices with any strides, each item's factors where its offsets say.
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/cuda/gemm.h"
 #include "kernels/matmul.h"
 
@@ -16,9 +18,8 @@ struct Offsets {
 };
 
 [[maybe_unused]] bool evenly_spaced(const std::int64_t* offsets, std::int64_t count) {
-    for (std::int64_t i = 2; i < count; ++i)
-        if (offsets[i] - offsets[i - 1] != offsets[1] - offsets[0]) return false;
-    return true;
+    const auto uneven = [&](std::int64_t a, std::int64_t b) { return b - a != offsets[1] - offsets[0]; };
+    return std::adjacent_find(offsets, offsets + count, uneven) == offsets + count;
 }
 
 /// A loader: the rows of A, or the columns of B.

@@ -201,13 +201,15 @@ void check_access(const Actor& actor, const void* address, std::size_t bytes, Ac
         if (kind == AccessKind::read && is_constant(address)) return;
         cluster.fail(actor.thread, "out of bounds", text(what(), source_line(code), ", ", where(actor.thread, first)));
     }
-    if (const Block* owner = block_of_shared(actor.thread, first); owner && owner->alive == 0)
+    Block* const owner = block_of_shared(actor.thread, first);
+    if (owner && owner->alive == 0)
         cluster.fail(actor.thread, "out of bounds", text(what(), source_line(code), ", in the shared memory of a block that has ended"));
     const auto offset = static_cast<std::size_t>(first - place.base);
     if (offset + bytes > place.bytes)
         cluster.fail(actor.thread, "out of bounds",
                      text(what(), source_line(code), ", of which ", offset + bytes - place.bytes, " lie past the end of ", place.bytes,
                           " bytes of ", place.name()));
+    if (owner && kind != AccessKind::read) owner->layouts.forget(offset, bytes);
     if (tracing() && place.shared) note(touch_of(actor.thread, offset, bytes, kind));
     for (std::size_t at = offset; at < offset + bytes;) {
         const std::size_t word = at / 4 * 4, end = std::min(word + 4, offset + bytes);

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <list>
 #include <random>
+#include <utility>
 
 #include "kernels/cpu/parallel.h"
 #include "kernels/simulator/static_shared.h"
@@ -20,6 +21,7 @@ constexpr unsigned stalled_after = 1000;  // turns in which every thread that ru
 
 thread_local Thread* current = nullptr;
 thread_local std::vector<std::unique_ptr<Fiber>> idle_fibers;
+thread_local std::string before_launch;  // a report
 
 std::unique_ptr<Fiber> take_fiber() {
     if (idle_fibers.empty()) return std::make_unique<Fiber>();
@@ -262,7 +264,12 @@ void Launch::run() {
     if (!message_.empty()) throw SimulatorError(message_);
 }
 
+void report_at_next_launch(const std::string& message) {
+    if (before_launch.empty()) before_launch = message;
+}
+
 void run_grid(const void* kernel, const LaunchShape& shape, Body body) {
+    if (!before_launch.empty()) throw SimulatorError(std::exchange(before_launch, {}));
     check(shape);
     Launch(kernel, shape, body).run();
 }

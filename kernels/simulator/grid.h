@@ -19,6 +19,7 @@
 #include "kernels/simulator/fiber.h"
 #include "kernels/simulator/knowledge.h"
 #include "kernels/simulator/launch.h"
+#include "kernels/simulator/layouts.h"
 #include "kernels/simulator/report.h"
 #include "kernels/simulator/shadow.h"
 
@@ -87,6 +88,7 @@ struct Block {
     unsigned alive = 0;
     std::byte* shared = nullptr;
     std::unique_ptr<Shadow> shared_shadow, static_shadow;
+    Layouts layouts;                                    // of `shared`
     std::map<std::size_t, std::uint32_t> static_words;  // while another block runs: the contents of its static shared memory
     Meeting barriers[16];
     std::vector<int> votes;                                      // in the barrier that counts

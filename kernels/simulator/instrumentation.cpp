@@ -73,10 +73,12 @@ struct IndexFault {
 
 extern "C" void __ubsan_handle_out_of_bounds(IndexFault* fault, std::uintptr_t index) {
     Thread* self = pyengine::simulator::current_thread();
-    if (!self) return;
     const std::string file = fault->at.file;
-    self->block->cluster->fail(
-        *self, "out of bounds",
+    const std::string details =
         pyengine::simulator::text("index ", static_cast<std::intptr_t>(index), " at ", file.substr(file.rfind('/') + 1), ":",
-                                  fault->at.line, " of an array of type ", fault->array->name));
+                                  fault->at.line, " of an array of type ", fault->array->name);
+    if (!self)
+        return pyengine::simulator::report_at_next_launch(
+            pyengine::simulator::text("simulator: out of bounds: before a launch: ", details));
+    self->block->cluster->fail(*self, "out of bounds", details);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <tuple>
 #include <type_traits>
 
@@ -23,6 +24,9 @@ struct Body {
 
 /// Runs the grid to its end. Raises SimulatorError with the report of the first block that has one.
 void run_grid(const void* kernel, const LaunchShape& shape, Body body);
+
+/// Of what the CPU does to prepare launches, which must not throw: the next launch of this thread raises it.
+void report_at_next_launch(const std::string& message);
 
 /// Each thread has its own copy of the arguments, as in the parameter memory of a device.
 template <typename... Parameters>

@@ -11,6 +11,7 @@ struct Load {
     const void* code;
     Box box;
     std::size_t alignment;  // in shared memory
+    bool lays_out;          // as a tensor map says
 };
 
 [[noreturn]] void refuse(Thread& self, const Load& load, const std::string& why) {
@@ -59,6 +60,7 @@ void start(Load load, void* to, void* barrier, unsigned blocks) {
         const std::byte* const completes = target.block->shared + counted.offset;
         check_mbarrier_of_copy(self, completes, load.code);
         check_access(actor, target.block->shared + target.offset, box->bytes, AccessKind::write, load.code);
+        if (load.lays_out) target.block->layouts.set(target.offset, box->bytes, box->swizzle);
         cluster.in_flight.add(completes, operation, [=, &cluster] {
             load_box(*box, target.block->shared, target.offset);
             if (--*remaining == 0) cluster.agents.done(agent);
@@ -69,7 +71,7 @@ void start(Load load, void* to, void* barrier, unsigned blocks) {
 
 Load plain(const char* what, const void* from, std::uint32_t bytes, const void* code) {
     auto* data = static_cast<std::byte*>(const_cast<void*>(from));
-    const Load load{what, code, {{{0, data, bytes}}, bytes}, 16};
+    const Load load{what, code, {{{0, data, bytes}}, bytes}, 16, false};
     Thread& self = *current_thread();
     if (bytes % 16 != 0) refuse(self, load, text("has ", bytes, " bytes; must be a multiple of 16"));
     if (reinterpret_cast<std::uintptr_t>(from) % 16 != 0) fail_misaligned(self, from, 16, code);
@@ -79,7 +81,7 @@ Load plain(const char* what, const void* from, std::uint32_t bytes, const void* 
 }  // namespace
 
 void tma_load(void* to, const kernels::TensorLayout& map, void* barrier, const Coordinates& at, unsigned blocks) {
-    Load load{"TMA load", __builtin_return_address(0), {}, 128};
+    Load load{"TMA load", __builtin_return_address(0), {}, 128, true};
     if (map.rank != at.rank || map.im2col != (at.by != nullptr))
         refuse(*current_thread(), load,
                text("takes ", at.rank, " coordinates, tiled or im2col; the map has ", map.rank, ", or is the other"));

@@ -5,11 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels/cuda/primitives/tensor_layout.h"
+#include "kernels/simulator/layouts.h"
 
 namespace pyengine::simulator {
-
-using kernels::Swizzle;
 
 /// Of a copy: where in the tensor, and for im2col where in the filter.
 struct Coordinates {

@@ -92,6 +92,10 @@ void check_operand(Thread& self, const Actor& actor, const WgmmaOperand& operand
             refuse(self, "wrong descriptor", code,
                    text("has a descriptor of ", name, " that leads to byte ", offset, " of ", room, " bytes of shared memory"));
         check_access(actor, self.block->shared + offset, 16, AccessKind::read, code);
+        if (const auto layout = self.block->layouts.at(offset); layout && *layout != operand.swizzle)
+            refuse(self, "wrong descriptor", code,
+                   text("has a descriptor of ", name, " with a swizzle of ", kernels::swizzle_span(operand.swizzle), " bytes, for byte ",
+                        offset, " of shared memory, which a TMA load laid out with a swizzle of ", kernels::swizzle_span(*layout)));
     }
 }
 

@@ -33,6 +33,9 @@ std::string WgmmaOperand::fault() const {
     const std::size_t pattern = 8 * kernels::swizzle_span(swizzle), into = start % pattern;
     if (into >= (along_mn ? piece_bytes : 128))  // along K a later step begins within the first row
         return text("begins ", into, " bytes into the swizzle's pattern, which begins at multiples of ", pattern);
+    const auto off = [&](std::size_t distance) { return distance % pattern != 0; };
+    if (off(stride) || (along_mn && off(leading)))
+        return text("goes on after ", off(stride) ? stride : leading, " bytes; must be a multiple of the swizzle's pattern of ", pattern);
     return {};
 }
 

@@ -4,8 +4,8 @@
 
 faults.toml lists them. A fault in C++ is planted in a copy of a source or header; the object it belongs to, of the level in use, is
 compiled again and linked with the other objects of the newest build under build/ (an editable install leaves one there), and the tests
-run on the result. A fault in Python is planted in a copy of the package. Before that, each group's tests run on such a build or copy
-without a fault, and must pass.
+run on the result; those of a CUDA kernel, in the simulator. A fault in Python is planted in a copy of the package. Before that, each
+group's tests run on such a build or copy without a fault, and must pass.
 """
 
 from __future__ import annotations
@@ -40,6 +40,11 @@ class Fault(NamedTuple):
     def in_python(self) -> bool:
         return self.file.endswith(".py")
 
+    @property
+    def device(self) -> str:
+        """Where its tests run."""
+        return "simulator" if self.unit.startswith("kernels/cuda/") else "cpu"
+
     def plant(self, overlay: Path) -> None:
         """Writes the patched copy where the compiler looks first."""
         text = (ROOT / self.file).read_text()
@@ -64,7 +69,8 @@ class Build:
         """For each object file, relative to the build tree, the command that compiles it."""
 
     def compile(self, unit: str, overlay: Path) -> Path:
-        command = list(self.commands[f"CMakeFiles/kernels_{_engine.isa()}.dir/{unit}.o"])
+        kernels = ("kernels_simulator.dir", f"/{Path(unit).name}.o") if "/cuda/" in unit else (f"kernels_{_engine.isa()}.dir/", f"{unit}.o")
+        command = next(list(words) for target, words in self.commands.items() if kernels[0] in target and target.endswith(kernels[1]))
         source, target = overlay / unit, overlay / "unit.o"
         command[command.index("-o") + 1] = str(target)
         command[command.index("-c") + 1] = str(source if source.exists() else ROOT / unit)
@@ -82,10 +88,10 @@ class Build:
         subprocess.run(command, cwd=self.directory, check=True)
 
 
-def passes(tests: list[str], plugin: str, place: Path) -> bool:
+def passes(tests: list[str], plugin: str, place: Path, device: str) -> bool:
     """Whether the tests pass on the engine or package in that place. Anything but passed and failed tests is an error here."""
     command = [sys.executable, "-m", "pytest", "-p", plugin, "-p", "no:cacheprovider", "-q", "-x", "--no-header", *tests]
-    environment = {**os.environ, "OTHER": str(place), "HYPOTHESIS_PROFILE": "faults"}
+    environment = {**os.environ, "OTHER": str(place), "HYPOTHESIS_PROFILE": "faults", "PYENGINE_TEST_DEVICE": device}
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if result.returncode not in (0, 1):
         raise SystemExit(f"plant: the tests did not run: exit status {result.returncode}\n{result.stdout[-4000:]}{result.stderr[-4000:]}")
@@ -100,10 +106,10 @@ def try_fault(build: Build, fault: Fault, tests: list[str], planted: bool) -> bo
         if planted:
             fault.plant(overlay)
         if fault.in_python:
-            return passes(tests, "tests.other_package", overlay)
+            return passes(tests, "tests.other_package", overlay, fault.device)
         engine = overlay / "_engine.so"
         build.link(build.compile(fault.unit or f"kernels/cpu/{fault.group}.cpp", overlay), engine)
-        return passes(tests, "tests.other_engine", engine)
+        return passes(tests, "tests.other_engine", engine, fault.device)
 
 
 def main() -> int:

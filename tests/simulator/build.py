@@ -21,6 +21,8 @@ import pytest
 from tests.builds import ROOT
 
 KERNELS = Path(__file__).parent / "kernels"
+OVERLAY = os.environ.get("PYENGINE_TEST_OVERLAY")
+"""A folder whose files are compiled in the place of those of the same path here: tests/simulator/mutate.py."""
 SIMULATOR = [*sorted((ROOT / "kernels/simulator").glob("*.cpp")), ROOT / "kernels/cpu/parallel.cpp"]
 SHARED_HEADERS = [
     *sorted((ROOT / "kernels").glob("*.h")),
@@ -36,7 +38,15 @@ def kernel_flags() -> list[str]:
     options = re.findall(r"target_compile_options\(kernels_simulator PRIVATE (.*)\)", cmake)
     assert len(options) == 3
     flags = f"{options[0]} {options[1]}".split()
-    return ["-std=c++20", "-fPIC", f"-I{ROOT}", "-DPYENGINE_LEVEL=simulator", "-DPYENGINE_SIMULATED", *flags]
+    return [
+        "-std=c++20",
+        "-fPIC",
+        *([f"-I{OVERLAY}"] if OVERLAY else []),
+        f"-I{ROOT}",
+        "-DPYENGINE_LEVEL=simulator",
+        "-DPYENGINE_SIMULATED",
+        *flags,
+    ]
 
 
 def cached(outputs: Path, command: list[str | Path], sources: list[Path]) -> Path:
@@ -63,7 +73,11 @@ def library(name: str) -> ctypes.CDLL:
         cached(outputs, [compiler, "-std=c++20", "-O2", "-g1", "-fPIC", "-fvisibility=hidden", f"-I{ROOT}", "-c"], [path])
         for path in SIMULATOR
     ]
-    kernel = cached(outputs, [compiler, *kernel_flags(), "-c"], [KERNELS / f"{name}.cu"])
+    source = KERNELS / f"{name}.cu"
+    if OVERLAY is not None:
+        outputs = Path(OVERLAY)
+        source = max(outputs / source.relative_to(ROOT), source, key=Path.exists)
+    kernel = cached(outputs, [compiler, *kernel_flags(), "-c"], [source])
     # The simulator first: of the standard library's templates that both contain the linker keeps its copy, which reports no accesses.
     return ctypes.CDLL(str(cached(outputs, [compiler, "-shared", "-pthread"], [*simulator, kernel])))
 

@@ -110,6 +110,13 @@ def test_static_shared_memory_is_the_blocks_own() -> None:
     assert out.tolist() == [1, 0, 11, 10, 21, 20, 31, 30]
 
 
+def test_the_launch_reports_an_index_that_its_preparation_had_past_an_array() -> None:
+    message = run("base", "index_before_a_launch", 4)
+    assert message is not None
+    assert message.startswith("simulator: out of bounds: before a launch: index 3 at base.cu:")
+    assert run("base", "index_before_a_launch", 3) is None
+
+
 @pytest.mark.parametrize(
     ("shape", "message"),
     [

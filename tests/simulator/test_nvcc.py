@@ -1,4 +1,4 @@
-"""Every primitive compiles for the hardware: one kernel for each header, by nvcc for sm_90a."""
+"""Every primitive compiles for the hardware, in one kernel for each header, and so does the matmul of all of them: nvcc, sm_90a."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ FAMILIES = sorted(path.stem for path in (ROOT / "kernels/cuda/primitives").glob(
 DEVICE = Path(__file__).parent / "kernels" / "device"
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, "hopper_matmul"])
 def test_a_family_compiles(family: str, tmp_path: Path) -> None:
     if shutil.which("nvcc") is None:
         pytest.skip("needs nvcc")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -94,24 +93,6 @@ def test_b_along_n_with_a_in_registers() -> None:
 @pytest.mark.parametrize(("swizzle", "step"), [(2, 32), (3, 32), (3, 96)])
 def test_a_step_along_k_begins_within_a_row(swizzle: int, step: int) -> None:
     product("bf16", 64, 0, (swizzle, 3), False, step)
-
-
-def test_a_whole_matmul() -> None:
-    """TMA, mbarriers, wgmma and a TMA store, in two stages, with edges that tiles do not divide."""
-    rows, columns, k = 100, 72, 328
-    a, b = (as_bf16(RNG.standard_normal((n, k)).astype(np.float32)) for n in (rows, columns))
-    c = np.full((rows, columns), np.nan, np.float32)
-    assert run("wgmma", "matmul_bf16", a, b, c, rows, columns, k) is None
-    exact = from_bf16(a) @ from_bf16(b).T
-    # One rounding for each instruction, of sums below |a| |b|.
-    bound = (k // 16 + 1) * 2.0**-24 * (np.abs(from_bf16(a)) @ np.abs(from_bf16(b)).T)
-    assert (np.abs(c - exact) <= bound).all()
-
-
-@pytest.mark.parametrize("seed", [0, 1])
-def test_a_whole_matmul_in_any_order(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(os.environ, "PYENGINE_SIMULATOR_SEED", str(seed))
-    test_a_whole_matmul()
 
 
 def test_the_shapes_are_those_the_script_writes() -> None:

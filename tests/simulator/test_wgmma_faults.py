@@ -1,5 +1,6 @@
 """What goes wrong with wgmma, and how the simulator says so."""
 
+import numpy as np
 import pytest
 
 from tests.simulator.build import run, unwritten
@@ -21,6 +22,7 @@ FAULTS = (
     "past_the_end",
     "inside_the_pattern",
     "base_offset",
+    "stride_inside_the_pattern",
     "no_fence_after_wait",
 )
 """In the order of ``Fault`` in kernels/wgmma_faults.cu."""
@@ -50,6 +52,11 @@ def test_without_a_fault_nothing_is_reported() -> None:
         ("past_the_end", "wrong descriptor", ("descriptor of B", "of 8192 bytes of shared memory")),
         ("inside_the_pattern", "wrong descriptor", ("begins 256 bytes into", "multiples of 1024")),
         ("base_offset", "wrong descriptor", ("base offset",)),
+        (
+            "stride_inside_the_pattern",
+            "wrong descriptor",
+            ("goes on after 1040 bytes; must be a multiple of the swizzle's pattern of 1024",),
+        ),
     ],
 )
 def test_faults(name: str, fault: str, parts: tuple[str, ...]) -> None:
@@ -60,3 +67,14 @@ def test_faults(name: str, fault: str, parts: tuple[str, ...]) -> None:
 def test_a_warp_group_has_128_threads() -> None:
     message = run("wgmma_faults", "fault", unwritten(128), 0, 96)
     assert_reports(message, "divergent warp group", "faulty", "needs whole warp groups of 128 threads; the block has 96")
+
+
+@pytest.mark.parametrize(("swizzle", "overwritten", "fault"), [(3, 0, False), (0, 0, True), (0, 1, False)])
+def test_the_descriptor_says_how_tma_laid_it_out(swizzle: int, overwritten: int, fault: bool) -> None:
+    """Zeros, so that only the layouts can differ; threads that write over them may lay out what they like."""
+    out = unwritten(128)
+    message = run("wgmma_faults", "fault_of_swizzle", np.zeros((64, 64), np.uint16), out, swizzle, overwritten)
+    if fault:
+        assert_reports(message, "wrong descriptor", "other_swizzle", "a swizzle of 128 bytes", "laid out with a swizzle of 0")
+    else:
+        assert message is None

@@ -1,6 +1,7 @@
 """Calls that take the paths of the CUDA kernels, on the simulator: ``python -m tests.simulator.workload UNIT``, a kernel's file.
 
-What they compute is the business of tests/ops; here only whether the simulator objects.
+What they compute is the business of tests/ops; here only whether the simulator objects. A kernel that lives here in tests/simulator is
+compared with NumPy as well.
 """
 
 from __future__ import annotations
@@ -8,14 +9,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 import pyengine as pe
 from pyengine import nn, ops
 from pyengine.nn import functional as F
+from tests.simulator import build
+from tests.simulator.floats import as_bf16, from_bf16
 
 Work = Callable[[], object]
+REPORTED, WRONG_VALUES = 3, 4
+"""Exit statuses."""
 
 
 def draw(*shape: int, dtype: str = "float32") -> pe.Tensor:
@@ -39,6 +45,7 @@ def matmul() -> None:
             pe.matmul(draw(m, k, dtype=dtype), draw(k, n, dtype=dtype))
     pe.matmul(draw(3, 20, 17), pe.matrix_transpose(draw(3, 19, 17)))
     pe.matmul(integers(9, 20, 30), integers(9, 30, 20))
+    pe.matmul(draw(2, 1, 3, 4), draw(250, 4, 5))  # offsets at uneven distances, as many as one launch uploads
 
 
 def conv() -> None:
@@ -88,7 +95,7 @@ def softmax() -> None:
             with_gradient(partial(pe.log_softmax, axis=axis), draw(*shape, dtype=dtype))
 
 
-def loss_against(target: pe.Tensor, **options: float) -> Callable[[pe.Tensor], pe.Tensor]:
+def loss_against(target: pe.Tensor, **options: Any) -> Callable[[pe.Tensor], pe.Tensor]:
     return lambda logits: F.cross_entropy(logits, target, **options)
 
 
@@ -163,23 +170,39 @@ def random() -> None:
     pe.randint(0, 9, (77,), device="simulator")
 
 
+def hopper_matmul() -> None:
+    rows, columns, k = 300, 132, 328
+    values = np.random.default_rng(k)
+    a, b = (as_bf16(values.standard_normal((n, k)).astype(np.float32)) for n in (rows, columns))
+    c = build.unwritten((rows, columns))
+    if report := build.run("hopper_matmul", "multiply_bf16", a, b, c, rows, columns, k):
+        raise pe.simulator.SimulatorError(report)
+    error, magnitude = np.abs(c - from_bf16(a) @ from_bf16(b).T), np.abs(from_bf16(a)) @ np.abs(from_bf16(b)).T
+    if not (error <= (k // 16 + 1) * 2.0**-24 * magnitude).all():  # one rounding for each instruction
+        raise AssertionError(f"{(error > 2.0**-19 * magnitude).sum()} of {c.size} values")
+
+
 WORK: dict[str, Work] = {
     f.__name__: f
     for f in (
-        *(matmul, conv, attention, reduce, argreduce, softmax, softmax_cross_entropy, standardize, index, scan, sort, pool),
-        *(elementwise_binary, elementwise_unary, activation, cast, random),
+        *(random, sort, standardize, softmax, softmax_cross_entropy, pool, index, scan, matmul, conv, attention, argreduce, activation),
+        *(reduce, elementwise_unary, cast, elementwise_binary, hopper_matmul),
     )
 }
+"""Those that compile fast come first: a fault in a header is tried on one after the other until it is caught."""
 
 
 def main() -> int:
-    """0 if the simulator has nothing to say, 3 with its report if it has."""
+    """0 if the simulator has nothing to say, REPORTED with its report if it has, WRONG_VALUES if only the values are wrong."""
     pe.set_default_device("simulator")
     try:
         WORK[sys.argv[1]]()
     except pe.simulator.SimulatorError as report:
         print(report)
-        return 3
+        return REPORTED
+    except AssertionError as difference:
+        print(difference)
+        return WRONG_VALUES
     return 0
 
 

@@ -134,6 +134,11 @@ const char* send(int* flag, int* number, int* out, int writer, int reader) {
     return report_of(message, {{2}, {1}}, flag, number, out, writer, reader);
 }
 const char* static_of_each_block(int* arrived, int* out) { return report_of(static_shared, {{4}, {2}}, arrived, out); }
+const char* index_before_a_launch(int count) {
+    static int sizes[3];
+    for (int i = 0; i < count; ++i) sizes[i] = i;
+    return report_of(nothing, {{1}, {1}});
+}
 const char* launch_shape(int grid, int block, int bytes, int cluster) {
     const auto size = [](int n) { return static_cast<unsigned>(n); };
     return report_of(nothing, {{size(grid)}, {size(block)}, static_cast<std::size_t>(bytes), {size(cluster)}});

@@ -7,17 +7,23 @@
 namespace pyengine::kernels {
 namespace {
 
-/// Runs the kernel; its report, which stays valid until the next call, or null.
-template <typename... Parameters>
-const char* report_of(void (*kernel)(Parameters...), const LaunchShape& shape, std::type_identity_t<Parameters>... arguments) {
+/// What the call raises, which stays valid until the next one, or null.
+template <typename Call>
+const char* report_of_call(Call call) {
     static thread_local std::string message;
     try {
-        launch(kernel, shape, arguments...);
+        call();
         return nullptr;
     } catch (const std::exception& error) {
         message = error.what();
         return message.c_str();
     }
+}
+
+/// Runs the kernel.
+template <typename... Parameters>
+const char* report_of(void (*kernel)(Parameters...), const LaunchShape& shape, std::type_identity_t<Parameters>... arguments) {
+    return report_of_call([&] { launch(kernel, shape, arguments...); });
 }
 
 }  // namespace
