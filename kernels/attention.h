@@ -12,7 +12,8 @@
 //     ds q[i]
 //
 //   q (batch, query_heads, queries, width), k (batch, key_heads, keys, width), v (batch, key_heads, keys, value_width): any strides;
-//   query_heads is a multiple of key_heads. One floating type; float16 and bfloat16 compute in float32 and round once at the end.
+//   query_heads is a multiple of key_heads. One floating type; float16 and bfloat16 compute in float32 and round once at the end; but
+//   tensor cores take p and ds rounded to the type, so that there float16's ds below 6e-8 are lost and those beyond 65504 are Inf.
 //   mask: strides for (batch, query_heads, queries, keys), 0 where it is broadcast; boolean (false hides the key) or of q's type (added)
 //   out, dout (batch, query_heads, queries, value_width), logsumexp (batch, query_heads, queries), dq, dk, dv: contiguous; outputs are
 //   overwritten and alias no input. logsumexp is float32 for 16-bit types, else of q's type.

@@ -1,9 +1,12 @@
-// A block owns 64 queries of one head and `result_width` columns of their result, and walks over the keys in tiles of 64: scores, the running
-// maximum and sum of the softmax, weights times values. Registers hold scores and result; nothing but the result and logsumexp is
-// written. q and k are read again for each tile, from the cache where a head's fit. Causal: tiles beyond the diagonal are left out,
-// the queries that see the most keys come first. Wider results than 128 columns (float64: 64) are cut among blocks, which
-// compute the scores again.
+// A block owns 64 queries of one head and `result_width` columns of their result, and walks over the keys in tiles of 64: scores, the
+// running maximum and sum of the softmax, weights times values. Registers hold scores and result; nothing but the result and logsumexp is
+// written. Keys and values are read again by each block, from the cache where a head's fit. Causal: tiles beyond the diagonal are left out,
+// the queries that see the most keys come first.
+//
+// float16 and bfloat16, up to 256 columns: attention_mma.h, on tensor cores. Else attention_simt.h, where wider results than 128 columns
+// (float64: 64) are cut among blocks, which compute the scores again.
 // T. Dao: FlashAttention-2, ICLR 2024, algorithm 1. It has run in the simulator only.
+#include "kernels/cuda/attention_mma.h"
 #include "kernels/cuda/attention_simt.h"
 
 namespace pyengine::kernels {
@@ -27,11 +30,11 @@ struct Online {
             A now = max[r];
             for (A s : scores[r]) now = s > now ? s : now;  // passes over NaN, which shows in the sum
             now = max_over_lanes<Tiles::row_lanes>(now);
-            const A finite = or_zero(now), shrink = exp(max[r] - finite);
+            const A finite = or_zero(now), shrink = Tiles::exponential(max[r] - finite);
             max[r] = now;
             total[r] *= shrink;
             for (A& o : out[r]) o *= shrink;
-            for (A& s : scores[r]) total[r] += s = exp(s - finite);
+            for (A& s : scores[r]) total[r] += s = Tiles::exponential(s - finite);
         }
     }
 
@@ -51,37 +54,38 @@ private:
 };
 
 template <typename Tiles>
-__global__ void __launch_bounds__(Tiles::threads) attend(const __grid_constant__ AttentionArgs args) {
+__global__ void __launch_bounds__(Tiles::threads, Tiles::blocks_on_sm) attend(const __grid_constant__ AttentionArgs args) {
+    if constexpr (!Tiles::available) return;
     using A = typename Tiles::A;
     using T = typename Tiles::Element;
-    auto& shared = *dynamic_shared_memory<typename Tiles::Shared>();
+    constexpr int rows = Tiles::rows, columns = Tiles::columns;
     const std::int64_t tiles = tiles_of(args.queries);
-    const Head<T> head(args, blockIdx.x / tiles);
+    const Head<T> head(args, static_cast<int>(blockIdx.x / tiles));
     const std::int64_t first = (tiles - 1 - blockIdx.x % tiles) * tile, column = blockIdx.y * std::int64_t{Tiles::result_width};
     const std::int64_t seen = args.causal && first + tile < args.keys ? first + tile : args.keys;
+    const int steps = static_cast<int>(tiles_of(seen));
 
+    Tiles products(head, first, column);
     Online<Tiles> online;
-    for (std::int64_t key = 0; key < seen; key += tile) {
-        A scores[Tiles::rows][Tiles::columns] = {};
-        Tiles::inner_products(shared, head.q(), first, head.k(), key, scores);
-        each_element<Tiles::rows, Tiles::columns>(
-            [&](int r, int c) { scores[r][c] = head.score(first + Tiles::row(r), key + Tiles::column(c), scores[r][c]); });
+    for (int n = 0; n < steps; ++n) {
+        const std::int64_t key = std::int64_t{n} * tile;
+        A scores[rows][columns] = {};
+        products.multiply_keys(n, scores);
+        head.template to_scores<Tiles>(scores, first, key);
         online.absorb(scores);
-        if (args.dropout > 0)
-            each_element<Tiles::rows, Tiles::columns>(
-                [&](int r, int c) { scores[r][c] *= head.kept(first + Tiles::row(r), key + Tiles::column(c)); });
-        Tiles::weighted_rows(shared, scores, head.v(), key, column, online.out);
+        if (args.dropout > 0) {
+            const std::uint32_t kept = head.template kept<Tiles>(first, key);
+            each_element<rows, columns>([&](int r, int c) { scores[r][c] *= static_cast<A>(kept >> (r * columns + c) & 1); });
+        }
+        products.add_values(n, steps, scores, online.out);
     }
     online.close();
-    for (int r = 0; r < Tiles::rows; ++r) {
+    for (int r = 0; r < rows; ++r) {
         const std::int64_t i = first + Tiles::row(r);
-        if (i >= args.queries) continue;
-        if (Tiles::column(0) == 0 && column == 0) static_cast<A*>(args.logsumexp)[head.row(i)] = online.logsumexp(r);
-        for (int c = 0; c < Tiles::result_columns; ++c) {
-            const std::int64_t e = column + Tiles::column(c);
-            if (e < args.value_width) static_cast<T*>(args.out)[head.row(i) * args.value_width + e] = convert<T>(online.out[r][c]);
-        }
+        if (i < args.queries && Tiles::column(0) == 0 && column == 0) static_cast<A*>(args.logsumexp)[head.row(i)] = online.logsumexp(r);
     }
+    T* const out = static_cast<T*>(args.out) + head.row(0) * args.value_width;
+    Tiles::store(out, first, args.queries, column, args.value_width, head.kept_factor(), online.out);
 }
 
 }  // namespace
@@ -95,8 +99,8 @@ template <>
 void scaled_dot_product_attention<level>(const AttentionArgs& args) {
     const std::int64_t blocks = args.batch * args.query_heads * tiles_of(args.queries);
     if (blocks == 0) return;
-    with_tiles(args.type, args.value_width,
-               [&]<typename Tiles> { launch(attend<Tiles>, blocks_for<Tiles>(blocks, args.value_width), args); });
+    with_attention_tiles<MmaForward, SimtForward>(
+        args, args.value_width, [&]<typename Tiles> { launch(attend<Tiles>, blocks_for<Tiles>(blocks, args.value_width), args); });
 }
 
 }  // namespace pyengine::kernels

@@ -1,9 +1,12 @@
-// Three kernels: dout[i] . out[i] for each query, a warp a row; dk and dv, a block for each 64 keys of a key head, which walks over the query
-// heads that read it and their queries in tiles of 64; dq, a block for each 64 queries, which walks over the keys. The probabilities
-// are computed again for each tile, twice in all: that is what it costs that no two blocks add to the same gradient, so that the order
-// of every sum is fixed. Wider gradients than 128 columns (float64: 64) are cut among blocks, which compute the scores again.
+// Three kernels: dout[i] . out[i] for each query, a warp a row; dk and dv, a block for each 64 keys of a key head, which walks over the
+// query heads that read it and their queries; dq, a block for each 64 queries, which walks over the keys. The probabilities are computed
+// again for each tile, twice in all: that is what it costs that no two blocks add to the same gradient, so that the order of every sum is
+// fixed.
+//
+// float16 and bfloat16, up to 256 columns: attention_mma.h, on tensor cores. Else attention_simt.h. Wider gradients than 128 columns
+// (float64: 64) are cut among blocks, which compute the scores again.
 // T. Dao: FlashAttention-2, ICLR 2024, algorithm 2. They have run in the simulator only.
-#include "kernels/cuda/attention_simt.h"
+#include "kernels/cuda/attention_mma.h"
 
 namespace pyengine::kernels {
 namespace {
@@ -20,90 +23,111 @@ __global__ void multiply_rows(const T* a, const T* b, std::int64_t rows, std::in
     }
 }
 
+template <typename A>
+struct QueryStatistics {
+    A logsumexp, delta;
+};
+
 /// The derivatives with respect to the weights and the scores of one head.
 template <typename T>
 struct Pullback : Head<T> {
     using A = Accumulator<T>;
 
+    const void* dout;
     const A *logsumexp, *delta;  // of the head's queries
 
-    __device__ Pullback(const AttentionBackwardArgs& args, std::int64_t number)
+    __device__ Pullback(const AttentionBackwardArgs& args, int number)
         : Head<T>(args, number),
+          dout(args.dout),
           logsumexp(static_cast<const A*>(args.logsumexp) + this->row(0)),
           delta(static_cast<const A*>(args.workspace) + this->row(0)) {}
 
-    /// From q[i] . k[j] and dout[i] . v[j] to z p and ds.
-    __device__ void pull(std::int64_t i, std::int64_t j, A& weight, A& slope) const {
-        const A score = this->score(i, j, weight);
-        if (i >= this->p.queries || logsumexp[i] == -INFINITY) {
-            weight = slope = 0;
-            return;
-        }
-        const A probability = exp(score - logsumexp[i]), kept = this->kept(i, j);
-        slope = probability * (kept * slope - delta[i]);
-        weight = kept * probability;
+    __device__ Pair<T> queries(std::int64_t first) const { return {this->q(), this->values_of(dout), first}; }
+    __device__ Pair<T> keys(std::int64_t first) const { return {this->k(), this->v(), first}; }
+
+    __device__ QueryStatistics<A> statistics(std::int64_t i) const {
+        return i < this->p.queries ? QueryStatistics<A>{logsumexp[i], delta[i]} : QueryStatistics<A>{-INFINITY, 0};
     }
 };
 
-template <typename Tiles, typename T, typename A>
-__device__ void store(void* to, std::int64_t first, std::int64_t rows, std::int64_t column, std::int64_t width,
-                      const A (&values)[Tiles::rows][Tiles::result_columns], A factor) {
-    for (int r = 0; r < Tiles::rows; ++r)
-        for (int c = 0; c < Tiles::result_columns; ++c) {
-            const std::int64_t i = Tiles::row(r), d = column + Tiles::column(c);
-            if (i < rows && d < width) static_cast<T*>(to)[(first + i) * width + d] = convert<T>(factor * values[r][c]);
-        }
+/// From a score and dout[i] . v[j] to z p / kept_factor and ds.
+template <typename Tiles, typename A>
+__device__ void pull(const QueryStatistics<A>& query, bool kept, A kept_factor, A& weight, A& slope) {
+    const A probability = query.logsumexp == -INFINITY ? 0 : Tiles::exponential(weight - query.logsumexp), z = kept ? 1 : 0;
+    slope = query.logsumexp == -INFINITY ? 0 : probability * (z * kept_factor * slope - query.delta);
+    weight = z * probability;
 }
 
 template <typename Tiles>
-__global__ void __launch_bounds__(Tiles::threads) pull_to_keys(const __grid_constant__ AttentionBackwardArgs args) {
+__global__ void __launch_bounds__(Tiles::threads, Tiles::blocks_on_sm) pull_to_keys(const __grid_constant__ AttentionBackwardArgs args) {
+    if constexpr (!Tiles::available) return;
     using A = typename Tiles::A;
     using T = typename Tiles::Element;
-    auto& shared = *dynamic_shared_memory<typename Tiles::Shared>();
-    const std::int64_t tiles = tiles_of(args.keys), group = args.query_heads / args.key_heads;
-    const std::int64_t key_head = blockIdx.x / tiles, first = blockIdx.x % tiles * tile;
+    constexpr int rows = Tiles::rows, columns = Tiles::columns, step = Tiles::step;
+    const std::int64_t tiles = tiles_of(args.keys);
+    const int group = static_cast<int>(args.query_heads / args.key_heads);
+    const int key_head = static_cast<int>(blockIdx.x / tiles);
+    const std::int64_t first = blockIdx.x % tiles * tile;
     const std::int64_t column = blockIdx.y * std::int64_t{Tiles::result_width};
+    const std::int64_t first_query = args.causal ? first : 0;
+    const int steps = first_query < args.queries ? static_cast<int>((args.queries - first_query + step - 1) / step) : 0;
 
-    A dk[Tiles::rows][Tiles::result_columns] = {}, dv[Tiles::rows][Tiles::result_columns] = {};
-    for (std::int64_t number = key_head * group; number < (key_head + 1) * group; ++number) {
+    const A kept_factor = static_cast<A>(1 / (1 - args.dropout));
+    A dk[rows][Tiles::result_columns] = {}, dv[rows][Tiles::result_columns] = {};
+    Tiles products(Pullback<T>(args, key_head * group).keys(first), column);
+    for (int number = key_head * group; number < (key_head + 1) * group; ++number) {
         const Pullback<T> head(args, number);
-        const Matrix<T> q = head.q(), dout = head.values_of(args.dout);
-        for (std::int64_t query = args.causal ? first : 0; query < args.queries; query += tile) {
-            A weights[Tiles::rows][Tiles::columns] = {}, slopes[Tiles::rows][Tiles::columns] = {};
-            Tiles::inner_products(shared, head.k(), first, q, query, weights);
-            Tiles::inner_products(shared, head.v(), first, dout, query, slopes);
-            each_element<Tiles::rows, Tiles::columns>(
-                [&](int r, int c) { head.pull(query + Tiles::column(c), first + Tiles::row(r), weights[r][c], slopes[r][c]); });
-            Tiles::weighted_rows(shared, weights, dout, query, column, dv);
-            Tiles::weighted_rows(shared, slopes, q, query, column, dk);
+        for (int n = 0; n < steps; ++n) {
+            const std::int64_t query = first_query + std::int64_t{n} * step;
+            A weights[rows][columns] = {}, slopes[rows][columns] = {};
+            products.multiply(n, steps, [&](int at) { return head.queries(first_query + std::int64_t{at} * step); }, weights, slopes);
+            head.template to_scores<Tiles, true>(weights, query, first);
+            const std::uint32_t kept = head.template kept<Tiles, true>(query, first);
+#pragma unroll
+            for (int c = 0; c < columns; ++c) {
+                const auto of_query = head.statistics(query + Tiles::column(c));
+#pragma unroll
+                for (int r = 0; r < rows; ++r)
+                    pull<Tiles>(of_query, kept >> (r * columns + c) & 1, kept_factor, weights[r][c], slopes[r][c]);
+            }
+            products.add_y(weights, dv);
+            products.add_x(slopes, dk);
         }
     }
-    const std::int64_t row = key_head * args.keys + first, rows = args.keys - first;
-    store<Tiles, T, A>(args.dk, row, rows, column, args.width, dk, static_cast<A>(args.scale));
-    store<Tiles, T, A>(args.dv, row, rows, column, args.value_width, dv, 1);
+    const std::int64_t row = key_head * args.keys;
+    Tiles::store(static_cast<T*>(args.dk) + row * args.width, first, args.keys, column, args.width, static_cast<A>(args.scale), dk);
+    Tiles::store(static_cast<T*>(args.dv) + row * args.value_width, first, args.keys, column, args.value_width, kept_factor, dv);
 }
 
 template <typename Tiles>
-__global__ void __launch_bounds__(Tiles::threads) pull_to_queries(const __grid_constant__ AttentionBackwardArgs args) {
+__global__ void __launch_bounds__(Tiles::threads, Tiles::blocks_on_sm) pull_to_queries(const __grid_constant__ AttentionBackwardArgs args) {
+    if constexpr (!Tiles::available) return;
     using A = typename Tiles::A;
     using T = typename Tiles::Element;
-    auto& shared = *dynamic_shared_memory<typename Tiles::Shared>();
+    constexpr int rows = Tiles::rows, columns = Tiles::columns, step = Tiles::step;
     const std::int64_t tiles = tiles_of(args.queries);
-    const Pullback<T> head(args, blockIdx.x / tiles);
+    const Pullback<T> head(args, static_cast<int>(blockIdx.x / tiles));
     const std::int64_t first = (tiles - 1 - blockIdx.x % tiles) * tile, column = blockIdx.y * std::int64_t{Tiles::result_width};
     const std::int64_t seen = args.causal && first + tile < args.keys ? first + tile : args.keys;
-    const Matrix<T> k = head.k();
+    const int steps = static_cast<int>((seen + step - 1) / step);
+    QueryStatistics<A> of_query[rows];
+    for (int r = 0; r < rows; ++r) of_query[r] = head.statistics(first + Tiles::row(r));
 
-    A dq[Tiles::rows][Tiles::result_columns] = {};
-    for (std::int64_t key = 0; key < seen; key += tile) {
-        A weights[Tiles::rows][Tiles::columns] = {}, slopes[Tiles::rows][Tiles::columns] = {};
-        Tiles::inner_products(shared, head.q(), first, k, key, weights);
-        Tiles::inner_products(shared, head.values_of(args.dout), first, head.v(), key, slopes);
-        each_element<Tiles::rows, Tiles::columns>(
-            [&](int r, int c) { head.pull(first + Tiles::row(r), key + Tiles::column(c), weights[r][c], slopes[r][c]); });
-        Tiles::weighted_rows(shared, slopes, k, key, column, dq);
+    const A kept_factor = head.kept_factor();
+    A dq[rows][Tiles::result_columns] = {};
+    Tiles products(head.queries(first), column);
+    for (int n = 0; n < steps; ++n) {
+        A weights[rows][columns] = {}, slopes[rows][columns] = {};
+        const std::int64_t key = std::int64_t{n} * step;
+        products.multiply(n, steps, [&](int at) { return head.keys(std::int64_t{at} * step); }, weights, slopes);
+        head.template to_scores<Tiles>(weights, first, key);
+        const std::uint32_t kept = head.template kept<Tiles>(first, key);
+        each_element<rows, columns>(
+            [&](int r, int c) { pull<Tiles>(of_query[r], kept >> (r * columns + c) & 1, kept_factor, weights[r][c], slopes[r][c]); });
+        products.add_x(slopes, dq);
     }
-    store<Tiles, T, A>(args.dq, head.row(first), args.queries - first, column, args.width, dq, static_cast<A>(args.scale));
+    T* const to = static_cast<T*>(args.dq) + head.row(0) * args.width;
+    Tiles::store(to, first, args.queries, column, args.width, static_cast<A>(args.scale), dq);
 }
 
 }  // namespace
@@ -124,7 +148,7 @@ void scaled_dot_product_attention_backward<level>(const AttentionBackwardArgs& a
             launch(multiply_rows<T>, shape_for(queries * 32), static_cast<const T*>(args.dout), static_cast<const T*>(args.out), queries,
                    args.value_width, static_cast<Accumulator<T>*>(args.workspace));
         });
-    with_tiles(args.type, widest, [&]<typename Tiles> {
+    with_attention_tiles<MmaBackward, SimtBackward>(args, widest, [&]<typename Tiles> {
         if (key_tiles > 0) launch(pull_to_keys<Tiles>, blocks_for<Tiles>(key_tiles, widest), args);
         if (query_tiles > 0) launch(pull_to_queries<Tiles>, blocks_for<Tiles>(query_tiles, args.width), args);
     });

@@ -6,6 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 import pyengine as pe
 from pyengine import _engine
 from tests import tolerance
-from tests.devices import cpu_only
+from tests.devices import DEVICE, cpu_only
 from tests.floats import Float64s, dtypes, each_level, numpy_of, seeds, tensor_of
 from tests.gradients import check_gradients
 
@@ -47,56 +48,118 @@ def causal_bias(queries: int, keys: int) -> Float64s:
     return np.where(np.arange(keys) <= np.arange(queries)[:, None], 0.0, -np.inf)
 
 
+def rounded_factor(exact: Float64s, error: Float64s, shown: npt.NDArray[np.bool_], dtype: str) -> Float64s:
+    """What it does to a factor that tensor cores take it in 16 bits, and that the result, which it is in, is stored in 16 bits.
+
+    The factor computed lies within ``error`` of the exact one, and is 0 where it is not shown. A weight may be rounded before it is divided
+    by the sum, which is at least 1: what underflows only gets smaller.
+    """
+    stored = tolerance.format_of(dtype)
+    if DEVICE == "cpu" or stored.precision >= 24:
+        return np.zeros_like(exact)
+    rounding = stored.unit_roundoff * (np.abs(exact) + error) + stored.smallest_subnormal / 2
+    return np.where(shown, rounding, 0) * (1 + stored.unit_roundoff)
+
+
+class Case(NamedTuple):
+    dtype: str
+    batch: int
+    heads: int
+    group: int
+    queries: int
+    keys: int
+    width: int
+    value_width: int
+    mask: str = "none"
+    causal: bool = False
+    dropout: float = 0.0
+    layout: int = 0
+    seed: int = 0
+
+
+def mask_of(case: Case, rng: np.random.Generator) -> tuple[pe.Tensor | None, Float64s]:
+    scores = (case.queries, case.keys)
+    mask, bias = None, np.zeros(scores)
+    if case.mask == "added":
+        mask, bias = tensor_of(rng.standard_normal((case.batch, 1, *scores)), case.dtype, case.layout)
+    elif case.mask != "none":
+        shown = rng.random(scores if case.mask == "boolean" else (case.batch, 1, 1, case.keys)) < 0.7
+        mask, bias = pe.asarray(shown), np.where(shown, 0.0, -np.inf)
+    return mask, bias + causal_bias(*scores) if case.causal else bias
+
+
+def check(case: Case) -> None:
+    """Result and gradients against float64, within the bound of their roundings."""
+    dtype, batch, heads, group, queries, keys, width, value_width, *_ = case
+    rng = np.random.default_rng(case.seed)
+    n = queries + keys + width + value_width + 30
+    mask, bias = mask_of(case, rng)
+    q, q_exact = tensor_of(rng.standard_normal((batch, heads * group, queries, width)), dtype, case.layout, requires_grad=True)
+    k, k_exact = tensor_of(rng.standard_normal((batch, heads, keys, width)), dtype, case.layout + 1, requires_grad=True)
+    v, v_exact = tensor_of(rng.standard_normal((batch, heads, keys, value_width)), dtype, case.layout + 2, requires_grad=True)
+    g, g_exact = tensor_of(rng.standard_normal((batch, heads * group, queries, value_width)), dtype, case.layout)
+    k_each, v_each = (np.repeat(x, group, axis=1) for x in (k_exact, v_exact))
+    pe.manual_seed(case.seed)
+    kept: Float64s | float = drawn_factors((batch, heads * group, queries, keys), pe.float64, case.dropout) if case.dropout else 1.0
+    right = expected_attention(q_exact, k_each, v_each, bias, kept)
+    scale = 1 / math.sqrt(width)
+
+    out = attention(q, k, v, mask, case.dropout, is_causal=case.causal, enable_gqa=True)
+    p = right.weights
+    p_rounded = rounded_factor(p, tolerance.gamma(n, dtype) * p * right.sensitivity, p > 0, dtype)
+    magnitude = right.sensitivity * ((p * kept) @ np.abs(v_each))
+    bound = tolerance.roundings(magnitude, right.out, n, dtype) + (p_rounded * kept) @ np.abs(v_each)
+    tolerance.assert_within(numpy_of(out), right.out, bound, dtype)
+
+    out.backward(g)
+    g_abs = np.abs(g_exact)
+    delta, delta_abs = (g_exact * right.out).sum(-1, keepdims=True), (g_abs * np.abs(right.out)).sum(-1, keepdims=True)
+    ds = p * (kept * (g_exact @ _t(v_each)) - delta)
+    ds_abs = p * right.sensitivity * (kept * (g_abs @ np.abs(_t(v_each))) + delta_abs)
+    # The backward reads the result as it was stored.
+    of_storing = p * delta_abs * (tolerance.format_of(dtype).unit_roundoff if out.dtype.itemsize == 2 else 0.0)
+    of_storing = of_storing + p * (g_abs * ((p_rounded * kept) @ np.abs(v_each))).sum(-1, keepdims=True)
+    ds_rounded = of_storing + rounded_factor(ds, tolerance.gamma(n, dtype) * ds_abs + of_storing, p > 0, dtype)
+    gradients = (
+        (q, ds @ k_each, ds_abs @ np.abs(k_each), ds_rounded @ np.abs(k_each), scale, 1),
+        (k, _t(ds) @ q_exact, _t(ds_abs) @ np.abs(q_exact), _t(ds_rounded) @ np.abs(q_exact), scale, group),
+        (v, _t(p * kept) @ g_exact, _t(p * kept * right.sensitivity) @ g_abs, _t(p_rounded * kept) @ g_abs, 1.0, group),
+    )
+    for x, dx, size, stored, factor, shared in gradients:
+        dx, size, stored = (factor * a.reshape(a.shape[0], -1, shared, *a.shape[2:]).sum(2) for a in (dx, size, stored))
+        tolerance.assert_within(numpy_of(x.grad), dx, stored + tolerance.roundings(size, dx, n, dtype), dtype)
+
+
 LENGTHS = (1, 2, 17, 63, 64, 65, 127, 130)
 WIDTHS = (1, 3, 8, 16, 17, 33)
+MASKS = ("none", "boolean", "keys", "added")
 
 
-@given(st.data(), dtypes, seeds, st.integers(0, 5), st.sampled_from(["none", "boolean", "keys", "added"]), st.booleans())
-def test_forward_and_backward(data: st.DataObject, dtype: str, seed: int, layout: int, mask_kind: str, causal: bool) -> None:
-    rng = np.random.default_rng(seed)
+@given(st.data(), dtypes, seeds, st.integers(0, 5), st.sampled_from(MASKS), st.booleans())
+def test_forward_and_backward(data: st.DataObject, dtype: str, seed: int, layout: int, mask: str, causal: bool) -> None:
     batch, heads, group = (data.draw(st.integers(1, 2)) for _ in range(3))
     queries, keys = data.draw(st.sampled_from(LENGTHS)), data.draw(st.sampled_from(LENGTHS))
     width, value_width = data.draw(st.sampled_from(WIDTHS)), data.draw(st.sampled_from(WIDTHS))
-    n = queries + keys + width + value_width + 30
-    mask, bias = None, np.zeros((queries, keys))
-    if mask_kind == "added":
-        mask, bias = tensor_of(rng.standard_normal((batch, 1, queries, keys)), dtype, layout)
-    elif mask_kind != "none":
-        shown = rng.random((queries, keys) if mask_kind == "boolean" else (batch, 1, 1, keys)) < 0.7
-        mask, bias = pe.asarray(shown), np.where(shown, 0.0, -np.inf)
-    bias = bias + causal_bias(queries, keys) if causal else bias
-
     for level in each_level():
-        if level == "reference" and queries * keys > 5000:
-            continue
-        q, q_exact = tensor_of(rng.standard_normal((batch, heads * group, queries, width)), dtype, layout, requires_grad=True)
-        k, k_exact = tensor_of(rng.standard_normal((batch, heads, keys, width)), dtype, layout + 1, requires_grad=True)
-        v, v_exact = tensor_of(rng.standard_normal((batch, heads, keys, value_width)), dtype, layout + 2, requires_grad=True)
-        g, g_exact = tensor_of(rng.standard_normal((batch, heads * group, queries, value_width)), dtype, layout)
-        k_each, v_each = (np.repeat(x, group, axis=1) for x in (k_exact, v_exact))
-        right = expected_attention(q_exact, k_each, v_each, bias)
-        scale = 1 / math.sqrt(width)
+        if level != "reference" or queries * keys <= 5000:
+            check(Case(dtype, batch, heads, group, queries, keys, width, value_width, mask, causal, 0.0, layout, seed))
 
-        out = attention(q, k, v, mask, is_causal=causal, enable_gqa=True)
-        magnitude = right.sensitivity * (right.weights @ np.abs(v_each))
-        tolerance.assert_within(numpy_of(out), right.out, tolerance.roundings(magnitude, right.out, n, dtype), dtype)
 
-        out.backward(g)
-        p, g_abs = right.weights, np.abs(g_exact)
-        delta, delta_abs = (g_exact * right.out).sum(-1, keepdims=True), (g_abs * np.abs(right.out)).sum(-1, keepdims=True)
-        ds = p * (g_exact @ v_each.swapaxes(-1, -2) - delta)
-        ds_abs = p * right.sensitivity * (g_abs @ np.abs(v_each).swapaxes(-1, -2) + delta_abs)
-        # The backward reads the result as it was stored.
-        of_storing = p * delta_abs * (tolerance.format_of(dtype).unit_roundoff if out.dtype.itemsize == 2 else 0.0)
-        gradients = (
-            (q, ds @ k_each, ds_abs @ np.abs(k_each), of_storing @ np.abs(k_each), scale, 1),
-            (k, _t(ds) @ q_exact, _t(ds_abs) @ np.abs(q_exact), _t(of_storing) @ np.abs(q_exact), scale, group),
-            (v, _t(p) @ g_exact, _t(p * right.sensitivity) @ g_abs, np.zeros_like(v_each), 1.0, group),
-        )
-        for x, dx, size, stored, factor, shared in gradients:
-            dx, size, stored = (factor * a.reshape(a.shape[0], -1, shared, *a.shape[2:]).sum(2) for a in (dx, size, stored))
-            bound = stored + tolerance.roundings(size, dx, n, dtype)
-            tolerance.assert_within(numpy_of(x.grad), dx, bound, dtype)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("", 1, 1, 2, 70, 130, 64, 64, "boolean", causal=True),
+        Case("", 1, 1, 1, 65, 100, 128, 80, dropout=0.3),
+        Case("", 1, 2, 1, 66, 97, 21, 128, causal=True, layout=3),
+        Case("", 1, 1, 1, 97, 65, 192, 256, "added"),
+        Case("", 1, 1, 1, 40, 70, 257, 16, "keys", dropout=0.2),
+    ],
+)
+def test_widths_of_tensor_cores(dtype: str, case: Case) -> None:
+    for level in each_level():
+        if level != "reference":
+            check(case._replace(dtype=dtype))
 
 
 def _t(x: Float64s) -> Float64s:

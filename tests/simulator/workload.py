@@ -66,9 +66,20 @@ def attention() -> None:
         q, k, v = draw(2, 4, 37, 40, dtype=dtype), draw(2, 2, 70, 40, dtype=dtype), draw(2, 2, 70, 24, dtype=dtype)
         with_gradient(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, enable_gqa=True), q, k, v)
         with_gradient(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True), q, k, v)
-    q, k, v = draw(1, 2, 70, 16), draw(1, 2, 70, 16), draw(1, 2, 70, 16)
     mask = integers(2, 70, 70).astype(pe.bool)
-    with_gradient(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=0.2), q, k, v)
+    for dtype in ("float32", "bfloat16"):
+        q, k, v = draw(1, 2, 70, 16, dtype=dtype), draw(1, 2, 70, 16, dtype=dtype), draw(1, 2, 70, 16, dtype=dtype)
+        with_gradient(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=0.2), q, k, v)
+    for width, value_width in ((64, 64), (80, 128), (256, 192)):  # more tiles than buffers; 257 columns are too wide for tensor cores
+        q, k, v = (
+            draw(1, 1, 130, width, dtype="float16"),
+            draw(1, 1, 200, width, dtype="float16"),
+            draw(1, 1, 200, value_width, dtype="float16"),
+        )
+        with_gradient(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True), q, k, v)
+        with_gradient(lambda q, k, v: F.scaled_dot_product_attention(q, k, v), q, k, v)
+    q, k, v = draw(1, 1, 5, 257, dtype="float16"), draw(1, 1, 9, 257, dtype="float16"), draw(1, 1, 9, 3, dtype="float16")
+    with_gradient(lambda q, k, v: F.scaled_dot_product_attention(q, k, v), q, k, v)
 
 
 def reduce() -> None:

@@ -58,6 +58,26 @@ __device__ __forceinline__ void mma_m16n8k8_tf32(float (&d)[4], const std::uint3
 #endif
 }
 
+/// Two numbers rounded to 16 bits, as a word; sm_80. PTX ISA 8.5, section 9.7.9.21: cvt.rn.f16x2.f32, cvt.rn.bf16x2.f32.
+template <typename T>
+__device__ __forceinline__ std::uint32_t pack(float low, float high) {
+    constexpr bool is_bfloat16 = std::is_same_v<T, bfloat16>;
+    static_assert(is_bfloat16 || std::is_same_v<T, float16>);
+#ifdef PYENGINE_SIMULATED
+    if constexpr (is_bfloat16)
+        return to_bfloat16(low).bits | std::uint32_t{to_bfloat16(high).bits} << 16;
+    else
+        return to_float16(low).bits | std::uint32_t{to_float16(high).bits} << 16;
+#else
+    std::uint32_t word;
+    if constexpr (is_bfloat16)
+        asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
+    else
+        asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
+    return word;
+#endif
+}
+
 /// The nearest tf32, ties away from zero, as a float's bits; sm_80. PTX ISA 8.5, section 9.7.9.21: cvt.rna.tf32.f32.
 __device__ __forceinline__ std::uint32_t to_tf32(float x) {
 #ifdef PYENGINE_SIMULATED

@@ -1,0 +1,292 @@
+// Tiles of attention on tensor cores, for float16 and bfloat16 and rows of at most 256 elements: mma.sync m16n8k16, sums in float; sm_80.
+//
+// A block has 4 warps, each with 16 rows of a tile of 64 that stays, and meets tiles of `step` rows that move past it. Rows come to shared
+// memory by cp.async, 16 bytes at a time, while the tile before them is multiplied; rows that do not begin at a multiple of 16 bytes come
+// through registers, one element at a time. Widths are filled up with zeros to 64, 128 or 256. Weights are rounded to the type and stay
+// in registers: two 16 x 8 sums lie there as one 16 x 16 factor of the next product does.
+//
+//   width                       64        128       256
+//   forward: registers          128, 126  168       237, 247    nvcc 13.0: sm_80, sm_90a
+//     shared memory, KiB        24        48        96
+//     blocks on an SM           4         3         1, 2        A100, H100
+//   backward, keys: registers   193, 196  253       245, 249
+//   backward, queries           153, 155  192, 188  205, 198
+//     shared memory, KiB        32        64        96
+//     blocks on an SM           2 and 3   2         1, 2
+//
+// Nothing is spilled but 16 bytes in the forward pass of width 128, which three blocks on an SM cost; with two, 212 registers.
+// For each product of 16 x 16 x 8 a warp reads 256 bytes of shared memory, in the scores of the backward pass 384: on an A100 the first is
+// just what an SM reads while its tensor cores multiply. 32 rows for each warp would halve it, with sums that fill the registers at width
+// 128. Rejected by arithmetic: rows padded by 16 bytes instead of exchanged chunks, which at width 256 are beyond the 99 KiB of sm_86 and
+// sm_89; in the backward pass, moving tiles of 64 rows at width 128, 96 KiB; queries in registers at width 256, 224 with scores and sums
+// alone.
+#pragma once
+
+#include "kernels/cuda/attention_simt.h"
+#include "kernels/cuda/gemm_mma.h"
+#include "kernels/cuda/primitives/cp_async.h"
+
+namespace pyengine::kernels {
+namespace {
+
+/// Rows in shared memory. Chunk c of 16 bytes of row i lies at place c ^ (i % 8) of the row: one chunk of 8 rows, which ldmatrix reads at
+/// once, is in different banks.
+template <typename T, int rows, int width>
+struct SharedRows {
+    alignas(16) T elements[rows * width];
+
+    __device__ T* at(unsigned i, unsigned j) { return elements + i * width + ((j / 8 ^ i % 8) * 8 + j % 8); }
+
+    /// Rows first, first + 1, ... of a matrix, by all threads, with zeros around them. They are there after a wait and a barrier.
+    template <unsigned threads>
+    __device__ void copy(const Matrix<T>& from, std::int64_t first) {
+        if (from.column_stride != 1 || (reinterpret_cast<std::uintptr_t>(from.data) | from.row_stride * sizeof(T)) % 16 != 0) {
+            for (unsigned n = threadIdx.x; n < rows * width; n += threads) *at(n / width, n % width) = from(first + n / width, n % width);
+            return;
+        }
+        constexpr unsigned chunks = width / 8, at_once = threads / chunks;
+        const unsigned row = threadIdx.x / chunks, column = threadIdx.x % chunks * 8;
+        const std::int64_t left = from.columns - column;
+        const int bytes = left <= 0 ? 0 : left < 8 ? static_cast<int>(left) * 2 : 16;
+        const T* source = from.data + (first + row) * from.row_stride + column;
+#pragma unroll
+        for (unsigned i = 0; i < rows; i += at_once, source += at_once * from.row_stride) {
+            const bool exists = bytes > 0 && first + row + i < from.rows;
+            cp_async<16>(at(row + i, column), exists ? source : from.data, exists ? bytes : 0);
+        }
+    }
+};
+
+template <typename T, int width, int step_, int result_width_>
+struct Mma {
+    using Element = T;
+    using A = float;
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+    static constexpr bool available = false;
+#else
+    static constexpr bool available = true;
+#endif
+    static constexpr int threads = 128, row_lanes = 4, step = step_, result_width = result_width_;
+    static constexpr int rows = 2, columns = step / 4, result_columns = result_width / 4;
+    using Own = SharedRows<T, tile, width>;
+    using Moving = SharedRows<T, step, width>;
+
+    __device__ static int row(int r) { return static_cast<int>(warp_row() + lane() / 4) + 8 * r; }
+    __device__ static int column(int c) { return c / 2 * 8 + static_cast<int>(lane() % 4) * 2 + c % 2; }
+    __device__ static float exponential(float x) { return exp2f(x * 1.44269504f); }
+
+    /// Writes factor * values to rows first, first + 1, ... of a matrix (count, width), by way of shared memory, 16 bytes at a time.
+    __device__ static void store(T* to, std::int64_t first, std::int64_t count, std::int64_t column, std::int64_t columns, float factor,
+                                 const float (&values)[rows][result_columns]) {
+        auto& staged = *dynamic_shared_memory<SharedRows<T, tile, result_width>>();
+        cp_async_wait<0>();
+        __syncthreads();
+        each_element<rows, result_columns / 2>([&](int r, int c) {
+            const std::uint32_t word = pack<T>(factor * values[r][2 * c], factor * values[r][2 * c + 1]);
+            *reinterpret_cast<Pack<T, 2>*>(staged.at(row(r), Mma::column(2 * c))) = std::bit_cast<Pack<T, 2>>(word);
+        });
+        __syncwarp();
+        const bool aligned = columns % 8 == 0 && reinterpret_cast<std::uintptr_t>(to) % 16 == 0;
+        constexpr unsigned chunks = result_width / 8;
+        for (unsigned n = lane(); n < 16 * chunks; n += 32) {
+            const unsigned i = warp_row() + n / chunks, e = n % chunks * 8;
+            const std::int64_t left = first + i < count ? columns - column - e : 0;
+            T* const place = to + (first + i) * columns + column + e;
+            if (aligned && left >= 8)
+                *reinterpret_cast<Pack<T, 8>*>(place) = *reinterpret_cast<const Pack<T, 8>*>(staged.at(i, e));
+            else
+                for (unsigned x = 0; x < 8 && x < left; ++x) place[x] = *staged.at(i, e + x);
+        }
+    }
+
+protected:
+    /// 16 columns of the warp's rows, as a factor.
+    __device__ static void load(std::uint32_t (&a)[4], Own& own, int first) {
+        load_matrices(a, own.at(warp_row() + lane() % 16, first + lane() / 16 * 8));
+    }
+
+    /// sum[i, j] += a[i] . y[j, first : first + 16]
+    __device__ static void inner_products(const std::uint32_t (&a)[4], Moving& y, int first, float (&sum)[rows][columns]) {
+#pragma unroll
+        for (int j = 0; j < step; j += 16) {
+            std::uint32_t b[4];
+            load_matrices(b, y.at(j + lane() % 8 + lane() / 16 * 8, first + lane() / 8 % 2 * 8));
+            multiply(sum, j / 4, a, b[0], b[1]);
+            multiply(sum, j / 4 + 2, a, b[2], b[3]);
+        }
+    }
+
+    /// sum[i, e] += sum over j of weights[i, j] y[j, first + e]
+    __device__ static void weighted_rows(const float (&weights)[rows][columns], Moving& y, int first, float (&sum)[rows][result_columns]) {
+#pragma unroll
+        for (int j = 0; j < step; j += 16) {
+            std::uint32_t a[4], b[4];
+#pragma unroll
+            for (int k = 0; k < 4; ++k) a[k] = pack<T>(weights[k % 2][j / 4 + k / 2 * 2], weights[k % 2][j / 4 + k / 2 * 2 + 1]);
+#pragma unroll
+            for (int e = 0; e < result_width; e += 16) {
+                load_matrices<true>(b, y.at(j + lane() % 16, first + e + lane() / 16 * 8));
+                multiply(sum, e / 4, a, b[0], b[1]);
+                multiply(sum, e / 4 + 2, a, b[2], b[3]);
+            }
+        }
+    }
+
+private:
+    __device__ static unsigned lane() { return threadIdx.x % 32; }
+    __device__ static unsigned warp_row() { return threadIdx.x / 32 * 16; }
+
+    /// Adds to the lane's elements c, c + 1 of both rows.
+    template <int n>
+    __device__ static void multiply(float (&sum)[rows][n], int c, const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
+        float d[4] = {sum[0][c], sum[0][c + 1], sum[1][c], sum[1][c + 1]};
+        const std::uint32_t b[2] = {b0, b1};
+        mma_m16n8k16<T>(d, a, b);
+        sum[0][c] = d[0], sum[0][c + 1] = d[1], sum[1][c] = d[2], sum[1][c + 1] = d[3];
+    }
+};
+
+/// Queries first, first + 1, ... of a head against tile n of `count` of its keys and values. Two buffers: while the keys in one are
+/// multiplied, the values come to the other, and the next keys while the values are.
+template <typename T, int width>
+class MmaForward : public Mma<T, width, tile, width> {
+    using Base = Mma<T, width, tile, width>;
+    static constexpr bool held = width <= 128;  // the queries, in registers
+
+    struct Shared {
+        typename Base::Own q;
+        typename Base::Moving k, v;
+    };
+
+public:
+    static constexpr int blocks_on_sm = width == 64 ? 4 : width == 128 ? 3 : 2;
+    static constexpr std::size_t shared_bytes = sizeof(Shared);
+
+    __device__ MmaForward(const Head<T>& head, std::int64_t first, std::int64_t /*column*/) : k_(head.k()), v_(head.v()) {
+        shared().q.template copy<Base::threads>(head.q(), first);
+        shared().k.template copy<Base::threads>(k_, 0);
+        cp_async_commit();
+        if constexpr (held) {
+            cp_async_wait<0>();
+            __syncthreads();
+#pragma unroll
+            for (int d = 0; d < width; d += 16) Base::load(q_[d / 16], shared().q, d);
+        }
+    }
+
+    __device__ void multiply_keys(int n, float (&sum)[Base::rows][Base::columns]) {
+        cp_async_wait<0>();
+        __syncthreads();  // the keys are there, and the values before them read
+        shared().v.template copy<Base::threads>(v_, std::int64_t{n} * tile);
+        cp_async_commit();
+#pragma unroll
+        for (int d = 0; d < width; d += 16) {
+            if constexpr (!held) Base::load(q_[0], shared().q, d);
+            Base::inner_products(q_[held ? d / 16 : 0], shared().k, d, sum);
+        }
+    }
+
+    __device__ void add_values(int n, int count, const float (&weights)[Base::rows][Base::columns],
+                               float (&out)[Base::rows][Base::result_columns]) {
+        cp_async_wait<0>();
+        __syncthreads();  // the values are there, and the keys read
+        if (n + 1 < count) shared().k.template copy<Base::threads>(k_, std::int64_t{n + 1} * tile);
+        cp_async_commit();
+        Base::weighted_rows(weights, shared().v, 0, out);
+    }
+
+private:
+    __device__ static Shared& shared() { return *dynamic_shared_memory<Shared>(); }
+
+    Matrix<T> k_, v_;
+    std::uint32_t q_[held ? width / 16 : 1][4];
+};
+
+/// A pair that stays, against pairs that move past it. Where two of those have room in shared memory, one comes while the other is
+/// multiplied.
+template <typename T, int width>
+class MmaBackward : public Mma<T, width, 32, width <= 128 ? width : 128> {
+    using Base = Mma<T, width, 32, width <= 128 ? width : 128>;
+    static constexpr int stages = width <= 128 ? 2 : 1;
+
+    struct Shared {
+        typename Base::Own x, y;
+        struct {
+            typename Base::Moving x, y;
+        } moving[stages];
+    };
+
+public:
+    static constexpr int blocks_on_sm = 2;
+    static constexpr std::size_t shared_bytes = sizeof(Shared);
+
+    __device__ MmaBackward(const Pair<T>& own, std::int64_t column) : column_(static_cast<int>(column)) {
+        shared().x.template copy<Base::threads>(own.x, own.first);
+        shared().y.template copy<Base::threads>(own.y, own.first);
+        cp_async_commit();
+    }
+
+    /// The inner products of the own pair's rows with those of pair n of `count`: of x with x, and of y with y.
+    template <typename PairOf>
+    __device__ void multiply(int n, int count, PairOf pair_of, float (&x)[Base::rows][Base::columns],
+                             float (&y)[Base::rows][Base::columns]) {
+        if (stages == 1 || n == 0) {
+            __syncthreads();  // the pair before has been read
+            fetch(n, pair_of(n));
+        }
+        cp_async_wait<0>();
+        __syncthreads();
+        if (stages == 2 && n + 1 < count) fetch(n + 1, pair_of(n + 1));
+        stage_ = n % stages;
+        add_products(shared().x, shared().moving[stage_].x, x);
+        add_products(shared().y, shared().moving[stage_].y, y);
+    }
+
+    __device__ void add_x(const float (&weights)[Base::rows][Base::columns], float (&sum)[Base::rows][Base::result_columns]) {
+        Base::weighted_rows(weights, shared().moving[stage_].x, column_, sum);
+    }
+    __device__ void add_y(const float (&weights)[Base::rows][Base::columns], float (&sum)[Base::rows][Base::result_columns]) {
+        Base::weighted_rows(weights, shared().moving[stage_].y, column_, sum);
+    }
+
+private:
+    __device__ static Shared& shared() { return *dynamic_shared_memory<Shared>(); }
+
+    __device__ static void fetch(int n, const Pair<T>& pair) {
+        shared().moving[n % stages].x.template copy<Base::threads>(pair.x, pair.first);
+        shared().moving[n % stages].y.template copy<Base::threads>(pair.y, pair.first);
+        cp_async_commit();
+    }
+
+    __device__ static void add_products(typename Base::Own& own, typename Base::Moving& moving, float (&sum)[Base::rows][Base::columns]) {
+#pragma unroll
+        for (int d = 0; d < width; d += 16) {
+            std::uint32_t a[4];
+            Base::load(a, own, d);
+            Base::inner_products(a, moving, d, sum);
+        }
+    }
+
+    int column_, stage_ = 0;
+};
+
+/// Calls with the tiles for the problem; those without tensor cores for results of so many columns.
+template <template <typename, int> typename MmaTiles, template <typename, int> typename SimtTiles, typename Call>
+void with_attention_tiles(const AttentionProblem& args, std::int64_t columns, Call call) {
+    const std::int64_t widest = args.width > args.value_width ? args.width : args.value_width;
+    with_float_type(args.type, [&]<typename T> {
+        if (!is_half<T> || widest > 256 || !has_mma()) {
+            with_simt_tiles<SimtTiles, T>(columns, call);
+        } else if constexpr (is_half<T>) {
+            if (widest <= 64)
+                call.template operator()<MmaTiles<T, 64>>();
+            else if (widest <= 128)
+                call.template operator()<MmaTiles<T, 128>>();
+            else
+                call.template operator()<MmaTiles<T, 256>>();
+        }
+    });
+}
+
+}  // namespace
+}  // namespace pyengine::kernels
