@@ -12,6 +12,7 @@
 //   Inf or NaN and meets such a zero may or may not give NaN. in_size and out_size are independent: `padding` is the low side only, the
 //   high side follows from the sizes; it may be negative.
 //   element types: float16, bfloat16, float32, float64; all arrays share one. The 16-bit types accumulate in float32 and round once.
+//   tf32: as in matmul.h.
 //   `out` is overwritten and aliased by no input. Zero sizes: an empty sum is the bias, or zero. NaN and Inf propagate as in plain sums.
 //   The order of summation depends on the shape and the level alone.
 #pragma once
@@ -26,6 +27,7 @@ namespace pyengine::kernels {
 
 struct ConvArgs {
     ElementType type;
+    bool tf32;
     std::int64_t batch, groups, in_channels, out_channels;
     std::int64_t in_size[3], out_size[3], kernel_size[3], stride[3], dilation[3], padding[3];
     const void* x;     // read by conv and conv_weight_gradient

@@ -3,6 +3,8 @@
 //   A[b] (m, k) at a + a_offsets[b], element (i, p) at i * a_strides[0] + p * a_strides[1]; any strides, so a transpose is free
 //   B[b] (k, n) likewise;  C (batch, m, n) contiguous, overwritten, not aliased by A or B
 //   element types: all but boolean; A, B and C share one. float16 and bfloat16 accumulate in float32 and round once; integers wrap.
+//   tf32: float32 factors may be rounded to 11 bits of significand, to the nearest, before they are multiplied; sums are float32 all the
+//   same. Levels without such products multiply exactly.
 //   m, n or batch 0: nothing is written; k 0: C is zero. NaN and Inf propagate as in plain sums.
 //   The order of summation depends on (m, n, k), the strides and the level alone.
 #pragma once
@@ -17,6 +19,7 @@ namespace pyengine::kernels {
 
 struct MatmulArgs {
     ElementType type;
+    bool tf32;
     std::int64_t batch, m, n, k;
     const void* a;
     const void* b;

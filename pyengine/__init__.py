@@ -19,6 +19,7 @@ from pyengine.dtypes import *
 from pyengine.interop.after_import import after_import as _after_import
 from pyengine.namespace_info import *
 from pyengine.ops import *
+from pyengine.precision import *
 from pyengine.serialization import *
 from pyengine.tensor import *
 

@@ -3,6 +3,7 @@
 
 #include "csrc/bindings/register.h"
 #include "csrc/isa.h"
+#include "csrc/precision.h"
 #include "csrc/storage.h"
 #include "kernels/cpu/parallel.h"
 
@@ -20,6 +21,8 @@ void pyengine::bindings::register_config(py::module_& m) {
     });
     m.def("thread_count", &kernels::thread_count);
     m.def("set_thread_count", &kernels::set_thread_count, py::arg("count"));
+    m.def("tf32_allowed", &tf32_allowed);
+    m.def("allow_tf32", &allow_tf32, py::arg("allowed"));
     m.def("memory_stats", [] {
         const MemoryStats stats = cpu_allocator::stats();
         py::dict result;

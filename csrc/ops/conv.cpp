@@ -2,6 +2,7 @@
 
 #include "csrc/check.h"
 #include "csrc/ops.h"
+#include "csrc/precision.h"
 #include "kernels/cpu/parallel.h"
 
 namespace pyengine::ops {
@@ -68,6 +69,7 @@ void fill_up(std::int64_t (&to)[3], const Dims& from, std::int64_t filler) {
 kernels::ConvArgs arguments(DType dtype, const ConvParameters& p, const Dims& in, const Dims& out, const Dims& kernel) {
     kernels::ConvArgs args{};
     args.type = dtype;
+    args.tf32 = tf32_allowed();
     args.groups = p.groups;
     fill_up(args.in_size, in, 1);
     fill_up(args.out_size, out, 1);

@@ -4,6 +4,7 @@
 
 #include "csrc/check.h"
 #include "csrc/ops.h"
+#include "csrc/precision.h"
 
 namespace pyengine::ops {
 namespace {
@@ -102,6 +103,7 @@ Array matmul(const Array& a_in, const Array& b_in) {
     const Array b = b_matrix.dtype() == dtype ? b_matrix : astype(b_matrix, dtype);
     kernels::MatmulArgs args{};
     args.type = dtype;
+    args.tf32 = tf32_allowed();
     args.batch = element_count(batch, dtype);
     args.m = a.shape()[a_rank - 2];
     args.k = a.shape().back();

@@ -24,6 +24,7 @@
 
 #include "kernels/cuda/attention_simt.h"
 #include "kernels/cuda/gemm_mma.h"
+#include "kernels/cuda/gemm_tile.h"
 #include "kernels/cuda/primitives/cp_async.h"
 
 namespace pyengine::kernels {
@@ -275,7 +276,7 @@ template <template <typename, int> typename MmaTiles, template <typename, int> t
 void with_attention_tiles(const AttentionProblem& args, std::int64_t columns, Call call) {
     const std::int64_t widest = args.width > args.value_width ? args.width : args.value_width;
     with_float_type(args.type, [&]<typename T> {
-        if (!is_half<T> || widest > 256 || !has_mma()) {
+        if (!is_half<T> || widest > 256 || compute_capability() < 80) {
             with_simt_tiles<SimtTiles, T>(columns, call);
         } else if constexpr (is_half<T>) {
             if (widest <= 64)

@@ -10,7 +10,7 @@
 namespace pyengine::kernels {
 namespace {
 
-/// Part of an address in the source, and of a coordinate in each of its axes.
+/// Part of an index in the source, and of a coordinate in each of its axes.
 struct Place {
     std::int64_t offset;
     int at[3];
@@ -25,24 +25,27 @@ struct Source {
 
     __device__ Place position(const Digits& digits, std::int64_t number) const {
         const auto parts = digits.of(number);
-        Place place{parts.outer * image_stride, {}};
+        Place place{0, {}};
         for (int i = 0; i < 3; ++i) place.at[i] = parts.at[i] * geometry.axis[i].stride + geometry.axis[i].offset;
+        place.offset = parts.outer * image_stride + linear(place.at);
         return place;
     }
     __device__ Place tap(const Digits& digits, std::int64_t number) const {
         const auto parts = digits.of(number);
-        Place place{parts.outer * volume, {}};
+        Place place{0, {}};
         for (int i = 0; i < 3; ++i) place.at[i] = parts.at[i] * geometry.axis[i].dilation;
+        place.offset = parts.outer * volume + linear(place.at);
         return place;
     }
     __device__ E load(const Place& a, const Place& b) const {
-        int linear = 0;
-        for (int i = 0; i < 3; ++i) {
-            const int at = a.at[i] + b.at[i], size = geometry.axis[i].source;
-            if (static_cast<unsigned>(at) >= static_cast<unsigned>(size)) return E{};
-            linear = linear * size + at;
-        }
-        return data[a.offset + b.offset + linear];
+        for (int i = 0; i < 3; ++i)
+            if (static_cast<unsigned>(a.at[i] + b.at[i]) >= static_cast<unsigned>(geometry.axis[i].source)) return E{};
+        return data[a.offset + b.offset];
+    }
+
+private:
+    __device__ std::int64_t linear(const int (&at)[3]) const {
+        return (std::int64_t{at[0]} * geometry.axis[1].source + at[1]) * geometry.axis[2].source + at[2];
     }
 };
 
@@ -58,6 +61,8 @@ struct Positions {
     __device__ Place line(std::int64_t j) const { return source.position(positions, j); }
     __device__ Place depth(std::int64_t p) const { return source.tap(taps, p); }
     __device__ E load(const Place& line, const Place& depth) const { return source.load(line, depth); }
+    __device__ const E* start(std::int64_t j) const { return source.data + line(j).offset; }
+    __device__ std::int64_t distance(std::int64_t p) const { return depth(p).offset; }
     __device__ static constexpr bool along_depth() { return false; }
 };
 
@@ -73,6 +78,8 @@ struct Taps {
     __device__ Place line(std::int64_t j) const { return source.tap(taps, j); }
     __device__ Place depth(std::int64_t p) const { return source.position(positions, p); }
     __device__ E load(const Place& line, const Place& depth) const { return source.load(line, depth); }
+    __device__ const E* start(std::int64_t j) const { return source.data + line(j).offset; }
+    __device__ std::int64_t distance(std::int64_t p) const { return depth(p).offset; }
     __device__ static constexpr bool along_depth() { return true; }
 };
 
@@ -95,6 +102,8 @@ struct Weights {
         return parts.outer * channel_stride + linear;
     }
     __device__ E load(Line line, std::int64_t depth) const { return data[line + depth]; }
+    __device__ const E* start(std::int64_t i) const { return data + line(i); }
+    __device__ std::int64_t distance(std::int64_t p) const { return depth(p); }
     __device__ static constexpr bool along_depth() { return true; }
 };
 
@@ -115,6 +124,8 @@ struct Channels {
         return image * image_stride + position;
     }
     __device__ E load(Line line, std::int64_t depth) const { return data[line + depth]; }
+    __device__ const E* start(std::int64_t i) const { return data + line(i); }
+    __device__ std::int64_t distance(std::int64_t p) const { return depth(p); }
     __device__ static constexpr bool along_depth() { return true; }
 };
 

@@ -6,6 +6,12 @@
 //
 // An item is a group, in conv_transpose a group and a phase. Traffic: an element of the source is read once for each tap it meets and each
 // tile of 128 channels, the most of it from the caches; weights once for each tile of 128 positions.
+//
+// On tensor cores the weights of conv come in chunks where a channel's have a multiple of 16 bytes, and so does y in the weight gradient where
+// an image's channel has. The source does so only where the kernel has one tap, stride 1 and no padding, and a channel has a multiple of 16
+// bytes: else neighbouring positions meet elements that are neighbours, but not aligned, and come one by one. Not in chunks either: the
+// weights of conv_transpose with more than one tap, and whatever is odd in size (7 x 7 images). A group of one channel is a row of a tile:
+// depthwise convolutions waste the rest.
 #pragma once
 
 #include "kernels/cuda/conv_loaders.h"
@@ -15,6 +21,19 @@ namespace pyengine::kernels {
 namespace {
 
 constexpr std::int64_t volume(const std::int64_t (&size)[3]) { return size[0] * size[1] * size[2]; }
+
+/// Whether rows of `count` elements, one after the other from here, consist of aligned chunks of 16 bytes.
+template <typename E>
+bool in_chunks(const E* data, std::int64_t count) {
+    return reinterpret_cast<std::uintptr_t>(data) % 16 == 0 && count * sizeof(E) % 16 == 0;
+}
+
+/// A kernel of one tap that neither moves nor leaves out anything: each position meets the element of its own number.
+[[maybe_unused]] bool is_product(const ConvArgs& args) {
+    for (int i = 0; i < 3; ++i)
+        if (args.kernel_size[i] != 1 || args.stride[i] != 1 || args.padding[i] != 0 || args.in_size[i] != args.out_size[i]) return false;
+    return true;
+}
 
 /// All images' positions of one phase, in the channels of one group.
 template <typename E>
@@ -48,13 +67,15 @@ struct ConvProblem {
     using Sum = ProductSum<E>;
     static constexpr bool any_order = false;  // what an image gives does not depend on how many there are
 
-    bool transposed;
+    bool tf32, transposed;
+    Way weights, source;                                       // where they come in chunks
     std::int64_t batch, groups, share, most_positions, terms;  // share: channels of the result in a group
     std::int64_t weights_of_group, channels_of_group;          // from one group to the next, in w and in the source
     ConvItem<E> first;                                         // of the first group, and of conv
     TransposedAxis axis[3];                                    // of conv_transpose
 
-    ConvProblem(const ConvArgs& args, bool transposed) : transposed(transposed), batch(args.batch), groups(args.groups) {
+    ConvProblem(const ConvArgs& args, bool transposed)
+        : tf32(args.tf32), transposed(transposed), weights(Way::elements), source(Way::elements), batch(args.batch), groups(args.groups) {
         const std::int64_t in_share = args.in_channels / groups, out_share = args.out_channels / groups, taps = volume(args.kernel_size);
         const std::int64_t source_share = transposed ? out_share : in_share;
         const auto& size = transposed ? args.in_size : args.out_size;
@@ -82,6 +103,7 @@ struct ConvProblem {
         first.image_stride = share * groups * first.volume;
         first.m = share;
         if (!transposed) set_geometry(first, conv_geometry(args));
+        set_sources(args);
     }
 
     __host__ __device__ std::int64_t phases() const {
@@ -91,6 +113,15 @@ struct ConvProblem {
     __host__ __device__ std::int64_t m() const { return share; }
     __host__ __device__ std::int64_t n() const { return batch * most_positions; }
     __host__ __device__ std::int64_t k() const { return terms; }
+
+    template <typename Call>
+    void with_sources(Call call) const {
+        using enum Way;
+        if (source == across_lines && weights == across_lines) return call.template operator()<across_lines, across_lines>();
+        if (source == across_lines && weights == along_depth) return call.template operator()<along_depth, across_lines>();
+        if (weights == along_depth) return call.template operator()<along_depth, elements>();
+        call.template operator()<elements, elements>();
+    }
 
     __device__ ConvItem<E> item(std::int64_t number) const {
         const std::int64_t group = number / phases();
@@ -104,6 +135,13 @@ struct ConvProblem {
     }
 
 private:
+    void set_sources(const ConvArgs& args) {
+        const bool product = is_product(args);
+        if (!transposed && in_chunks(first.a.data, first.a.line_stride)) weights = Way::along_depth;
+        if (transposed && product && in_chunks(first.a.data, first.a.channel_stride)) weights = Way::across_lines;
+        if (product && in_chunks(first.b.source.data, first.b.source.volume)) source = Way::across_lines;
+    }
+
     __device__ ConvGeometry phase(int number) const {
         const int inner = axis[2].phases(), middle = axis[1].phases();
         return {{axis[0].phase(number / inner / middle), axis[1].phase(number / inner % middle), axis[2].phase(number % inner)}};
@@ -142,10 +180,11 @@ struct WeightGradientProblem {
     using Sum = ProductSum<E>;
     static constexpr bool any_order = true;
 
+    bool tf32, y_in_chunks, x_in_chunks;
     std::int64_t groups, in_share;
     WeightGradientItem<E> first;
 
-    explicit WeightGradientProblem(const ConvArgs& args) : groups(args.groups), in_share(args.in_channels / args.groups) {
+    explicit WeightGradientProblem(const ConvArgs& args) : tf32(args.tf32), groups(args.groups), in_share(args.in_channels / args.groups) {
         const std::int64_t positions = volume(args.out_size), in_volume = volume(args.in_size);
         const auto& out = args.out_size;
         const auto& kernel = args.kernel_size;
@@ -157,6 +196,16 @@ struct WeightGradientProblem {
         first.b.positions = Digits(out[0], out[1], out[2]);
         first.b.taps = Digits(kernel[0], kernel[1], kernel[2]);
         first.out = static_cast<E*>(args.out);
+        y_in_chunks = in_chunks(first.a.data, positions);
+        x_in_chunks = is_product(args) && in_chunks(first.b.source.data, in_volume);
+    }
+
+    template <typename Call>
+    void with_sources(Call call) const {
+        using enum Way;
+        if (!y_in_chunks) return call.template operator()<elements, elements>();
+        if (!x_in_chunks) return call.template operator()<along_depth, elements>();
+        call.template operator()<along_depth, along_depth>();
     }
 
     __host__ __device__ std::int64_t items() const { return groups; }

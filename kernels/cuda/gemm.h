@@ -2,11 +2,12 @@
 //     P::Element;  P::Sum;  items(), m(), n(), k(): how many products, and their sizes, at most;  item(number), on the device: one of them:
 //     Item::A, B;  m, n, k;  a, b: loaders (gemm_tile.h);  store(i, j, sum)
 //     P::any_order: sums may be cut and put together again, in a way that depends on m, n and k alone
+//     tf32: floats may be rounded to tf32;  with_sources(call): call.operator()<a, b>() with how the factors come (gemm_factor.h)
 //
 // The kernels, by the shape of one item:
 //     each    few terms: a thread for each element of the result
 //     dot     few elements: a block for each, its threads along the depth, a tree of shuffles
-//     tile    otherwise: gemm_tile.h, in four sizes, or gemm_mma.h
+//     tile    otherwise: gemm_tile.h, in four sizes, or gemm_mma.h for 16-bit floats and tf32
 // Where dot or tile leave an H100 idle for want of blocks, the depth is cut into parts: each part's sums go to the workspace, and a second
 // kernel adds them in order. Traffic of that: 8 bytes for each element of the result and part, of which each is at least 512 deep.
 // The kernels have run in the simulator only.
@@ -44,11 +45,24 @@ GemmPlan plan_parts(GemmKernel kernel, std::int64_t m, std::int64_t n, std::int6
     return {kernel, ceil_div(k, depth), depth};
 }
 
+/// The types of elements that tensor cores multiply.
+template <typename E>
+constexpr bool has_mma_tile = is_half<E> || std::is_same_v<E, float>;
+
+template <typename P>
+bool on_tensor_cores(const P& problem) {
+    using E = typename P::Element;
+    if constexpr (has_mma_tile<E>)
+        return (is_half<E> || problem.tf32) && has_mma<E>();
+    else
+        return false;
+}
+
 template <typename P>
 GemmPlan plan_gemm(const P& problem) {
     const std::int64_t m = problem.m(), n = problem.n(), k = problem.k();
     if (m == 0 || n == 0) return {GemmKernel::each, 1, k};
-    const bool mma = is_half<typename P::Element> && m > 8 && has_mma();  // its sums round otherwise: no choice by n where that is barred
+    const bool mma = m > 8 && on_tensor_cores(problem);  // its sums round otherwise: no choice by n where that is barred
     if (k <= 64 && (m == 1 || (m <= 16 && n <= 16 && (P::any_order || !mma)))) return plan_parts<P>(GemmKernel::each, m, n, k);
     if (P::any_order && m <= 8 && n <= 8) return plan_parts<P>(GemmKernel::dot, m, n, k);
     if (m == 1) return plan_parts<P>(GemmKernel::vector, m, n, k);
@@ -66,44 +80,43 @@ std::size_t gemm_workspace(const P& problem) {
     return parts == 1 ? 0 : static_cast<std::size_t>(parts * problem.items() * problem.m() * problem.n()) * sizeof(typename P::Sum);
 }
 
-/// Where a block's sums go: to the result, or, of several parts, to the workspace.
+/// Where sums go: to the result, or, of several parts, to the workspace.
 template <typename P>
 struct Output {
     GemmPlan plan;
     typename P::Sum* partial;
 
-    template <typename Item>
-    __device__ void store(const P& problem, const Item& item, std::int64_t number, std::int64_t part, std::int64_t i, std::int64_t j,
-                          typename P::Sum sum) const {
-        if (plan.parts == 1)
-            item.store(i, j, sum);
-        else
-            partial[((part * problem.items() + number) * problem.m() + i) * problem.n() + j] = sum;
+    /// Of one item's part: where its first sum goes in the workspace, or null.
+    __device__ typename P::Sum* of(const P& problem, std::int64_t number, std::int64_t part) const {
+        return plan.parts == 1 ? nullptr : partial + (part * problem.items() + number) * problem.m() * problem.n();
     }
 };
 
 template <typename Tile, typename P>
 __global__ void __launch_bounds__(Tile::threads, Tile::blocks_on_sm) gemm_tiles(P problem, Output<P> output) {
     const std::int64_t tile_rows = ceil_div(problem.m(), Tile::rows), tile_columns = ceil_div(problem.n(), Tile::columns);
-    const std::int64_t blocks = tile_rows * tile_columns * problem.items() * output.plan.parts;
-    for (std::int64_t block = blockIdx.x; block < blocks; block += gridDim.x) {
-        std::int64_t rest = block;
-        const std::int64_t row = rest % tile_rows * Tile::rows;  // blocks side by side in time share columns of B, which are the most
-        rest /= tile_rows;
-        const std::int64_t column = rest % tile_columns * Tile::columns;
-        rest /= tile_columns;
-        const std::int64_t number = rest % problem.items(), part = rest / problem.items();
-        const auto item = problem.item(number);
-        if (row >= item.m || column >= item.n) continue;
+    std::int64_t rest = blockIdx.x;
+    const std::int64_t row = rest % tile_rows * Tile::rows;  // blocks side by side in time share columns of B, which are the most
+    rest /= tile_rows;
+    const std::int64_t column = rest % tile_columns * Tile::columns;
+    rest /= tile_columns;
+    const std::int64_t number = rest % problem.items(), part = rest / problem.items();
+    const auto item = problem.item(number);
+    if (row >= item.m || column >= item.n) return;
 
-        const std::int64_t begin = part * output.plan.part_depth, end = min(item.k, begin + output.plan.part_depth);
-        typename Tile::Sums sums{};
-        multiply_tile<Tile>(item, row, column, begin, end, sums);
-        sums.each([&](int tile_row, int tile_column, typename P::Sum sum) {
-            const std::int64_t i = row + tile_row, j = column + tile_column;
-            if (i < item.m && j < item.n) output.store(problem, item, number, part, i, j, sum);
-        });
-    }
+    const std::int64_t begin = part * output.plan.part_depth, end = min(item.k, begin + output.plan.part_depth);
+    typename P::Sum* const partial = output.of(problem, number, part);
+    typename Tile::Sums sums{};
+    Tile::multiply(item, row, column, begin, end, sums);
+    const auto rows = static_cast<int>(min(item.m - row, std::int64_t{Tile::rows}));
+    const auto columns = static_cast<int>(min(item.n - column, std::int64_t{Tile::columns}));
+    sums.each([&](int i, int j, typename P::Sum sum) {
+        if (i >= rows || j >= columns) return;
+        if (partial)
+            partial[(row + i) * problem.n() + column + j] = sum;
+        else
+            item.store(row + i, column + j, sum);
+    });
 }
 
 template <typename P>
@@ -138,7 +151,11 @@ __global__ void gemm_dot(P problem, Output<P> output) {
         for (std::int64_t p = begin + threadIdx.x; p < end; p += 256)
             sum = multiply_add(convert<Sum>(item.a.load(row, item.a.depth(p))), convert<Sum>(item.b.load(column, item.b.depth(p))), sum);
         sum = block_reduce<1>(sum, Add());
-        if (threadIdx.x == 0) output.store(problem, item, number, part, i, j, sum);
+        if (threadIdx.x != 0) continue;
+        if (auto* partial = output.of(problem, number, part))
+            partial[i * n + j] = sum;
+        else
+            item.store(i, j, sum);
     }
 }
 
@@ -181,7 +198,8 @@ void gemm(const P& problem, void* workspace) {
             if constexpr (std::is_same_v<typename P::Element, float>) launch_tiles<Tile<float, 128, 128, 8, 8, 8>>(problem, output);
             break;
         case GemmKernel::mma:
-            if constexpr (is_half<typename P::Element>) launch_tiles<MmaTile<typename P::Element>>(problem, output);
+            if constexpr (has_mma_tile<typename P::Element>)
+                problem.with_sources([&]<Way a, Way b> { launch_tiles<MmaTile<typename P::Element, a, b>>(problem, output); });
             break;
     }
     if constexpr (P::any_order)

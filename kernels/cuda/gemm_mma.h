@@ -1,82 +1,144 @@
-// The tile of gemm_tile.h on tensor cores, for float16 and bfloat16: mma.sync m16n8k16, sums in float; sm_80.
+// The tile of gemm_tile.h on tensor cores, sums in float: mma.sync m16n8k16 for float16 and bfloat16 (sm_80; float16 also m16n8k8, sm_75), and
+// m16n8k8 for floats, which are rounded to tf32 on their way to the registers (sm_80).
 //
-// Both factors lie in shared memory as lines of 32 depths, 8 elements apart from the next, so that the 8 rows of 16 bytes which ldmatrix
-// reads at once are in different banks. Of the 8 warps each makes 64 x 32 elements: 4 x 4 products for each 16 depths.
+// A pipeline of 3 stages, each 64 bytes deep (gemm_factor.h): while one is multiplied, the next is there or on its way, and a third sets out.
+// One barrier for each. Of the 8 warps each makes 64 x 32 elements: 4 x 4 products of mma for each 32 bytes of depth.
 //
-// Arithmetic: threads 256; shared memory 2 stages x 2 x 128 x 40 x 2 = 40 KiB; registers 64 sums + 24 words of factors + 32 elements on
-// their way. Elements come to shared memory through registers, one at a time, whatever their strides: that, not the tensor cores, bounds
-// the speed; aligned rows could come with cp.async, 16 bytes at a time.
-// Sums are formed in the order of the depth, 16 at a time, in the order of the hardware.
+// Arithmetic: threads 256; shared memory 48 to 51 KiB; registers (nvcc 13.0, sm_80 and sm_90a) 128 where both factors come in chunks, two
+// blocks on an SM, else 164 to 232, one block. Nothing spills, but for 20 (sm_90a: 56) bytes of conv_transpose in tf32 with one tap, and up
+// to 40 on sm_75. In the inner loop a warp makes 32 products with 12 of ldmatrix and 4 of cp.async, for chunks; tf32 adds 48 roundings, and
+// reads factors that lie across the lines with 4 loads in place of each ldmatrix. Traffic: A is read n / 128 times, B m / 128 times.
+// Sums are formed in the order of the depth, 16 (tf32: 8) at a time, in the order of the hardware, wherever the factors come from.
 #pragma once
 
-#include "kernels/cuda/gemm_tile.h"
-#include "kernels/cuda/primitives/mma.h"
+#include "kernels/cuda/gemm_factor.h"
 
 namespace pyengine::kernels {
 namespace {
 
-/// Whether the current device has mma.sync m16n8k16.
-inline bool has_mma() {
+/// That of the current device, 10 * major + minor; 0 without one.
+[[maybe_unused]] int compute_capability() {
 #ifdef PYENGINE_SIMULATED
-    return true;
+    return 90;
 #else
-    int device = 0, major = 0;
-    return cudaGetDevice(&device) == cudaSuccess &&
-           cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess && major >= 8;
+    int device = 0, major = 0, minor = 0;
+    const bool found = cudaGetDevice(&device) == cudaSuccess &&
+                       cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
+                       cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) == cudaSuccess;
+    return found ? 10 * major + minor : 0;
 #endif
 }
 
+/// Whether the current device multiplies E here.
 template <typename E>
+bool has_mma() {
+    return compute_capability() >= (std::is_same_v<E, float16> ? 75 : 80);
+}
+
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+template <typename E>
+constexpr bool mma_compiles = std::is_same_v<E, float16>;
+
+template <typename E>
+__device__ void add_product(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+    mma_m16n8k8_f16(d, {a[0], a[1]}, {b[0]});
+    mma_m16n8k8_f16(d, {a[2], a[3]}, {b[1]});
+}
+#else
+template <typename E>
+constexpr bool mma_compiles = true;
+
+template <typename E>
+__device__ void add_product(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+    if constexpr (std::is_same_v<E, float>)
+        mma_m16n8k8_tf32(d, a, b);
+    else
+        mma_m16n8k16<E>(d, a, b);
+}
+#endif
+
+template <typename E, Way a_source, Way b_source>
 struct MmaTile {
-    using Sum = float;
-    static constexpr int rows = 128, columns = 128, depth = 32, threads = 256, blocks_on_sm = 1;
-
-    struct alignas(16) Stage {
-        E a[rows][depth + 8], b[columns][depth + 8];
-
-        __device__ void put_a(int line, int p, E x) { a[line][p] = x; }
-        __device__ void put_b(int line, int p, E x) { b[line][p] = x; }
+    struct Stage {
+        FactorStage<E, a_source == Way::across_lines> a;
+        FactorStage<E, b_source == Way::across_lines> b;
     };
-    static constexpr std::size_t shared_bytes = 2 * sizeof(Stage);
+    /// Elements on their way need more registers than two blocks leave each other.
+    static constexpr int blocks_on_sm = a_source == Way::elements || b_source == Way::elements ? 1 : 2;
+    static constexpr int rows = 128, columns = 128, depth = 64 / sizeof(E), threads = 256, stages = 3;
+    static constexpr std::size_t shared_bytes = stages * sizeof(Stage);
 
     struct Sums {
         float at[4][4][4];  // products down, products across, the lane's part of each
 
-        __device__ void add(const Stage& stage) {
-#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
-            const int lane = static_cast<int>(threadIdx.x) % 32;
-            for (int p = 0; p < depth; p += 16) {
-                std::uint32_t a[4][4], b[4][2];
+        __device__ void add(Stage& stage) {
 #pragma unroll
-                for (int i = 0; i < 4; ++i) load_matrices(a[i], &stage.a[first_row() + i * 16 + lane % 16][p + lane / 16 * 8]);
+            for (int p = 0; p < depth; p += depth / 2) {
+                std::uint32_t b[2][4];
 #pragma unroll
-                for (int j = 0; j < 4; ++j) load_matrices(b[j], &stage.b[first_column() + j * 8 + lane % 8][p + lane / 8 % 2 * 8]);
+                for (int j = 0; j < 2; ++j) stage.b.template load<true>(b[j], first_column() + j * 16, p);
 #pragma unroll
-                for (int i = 0; i < 4; ++i)
+                for (int i = 0; i < 4; ++i) {
+                    std::uint32_t a[4];
+                    stage.a.template load<false>(a, first_row() + i * 16, p);
 #pragma unroll
-                    for (int j = 0; j < 4; ++j) mma_m16n8k16<E>(at[i][j], a[i], b[j]);
+                    for (int j = 0; j < 4; ++j) add_product<E>(at[i][j], a, {b[j / 2][j % 2 * 2], b[j / 2][j % 2 * 2 + 1]});
+                }
             }
-#endif
         }
 
         /// Calls visit(row, column, sum) for each, counted from the tile's first.
         template <typename Visit>
         __device__ void each(Visit visit) const {
-            const int lane = static_cast<int>(threadIdx.x) % 32;
+            const int lane = static_cast<int>(threadIdx.x % 32), row = first_row() + lane / 4, column = first_column() + lane % 4 * 2;
 #pragma unroll
             for (int i = 0; i < 4; ++i)
 #pragma unroll
                 for (int j = 0; j < 4; ++j)
 #pragma unroll
-                    for (int k = 0; k < 4; ++k)
-                        visit(first_row() + i * 16 + lane / 4 + k / 2 * 8, first_column() + j * 8 + lane % 4 * 2 + k % 2, at[i][j][k]);
+                    for (int k = 0; k < 4; ++k) visit(row + i * 16 + k / 2 * 8, column + j * 8 + k % 2, at[i][j][k]);
         }
     };
 
+    /// Adds the products of depths [begin, end) of rows row, row + 1, ... and columns column, column + 1, ... All threads of the block.
+    template <typename Item>
+    __device__ static void multiply(const Item& item, std::int64_t row, std::int64_t column, std::int64_t begin, std::int64_t end,
+                                    Sums& sums) {
+        if constexpr (mma_compiles<E>) {
+            auto* stage = dynamic_shared_memory<Stage>();
+            Bring<a_source, typename Item::A, decltype(Stage::a)> a(item.a, row, item.m);
+            Bring<b_source, typename Item::B, decltype(Stage::b)> b(item.b, column, item.n);
+            const auto count = [&](std::int64_t p) { return static_cast<int>(max(std::int64_t{0}, min(end - p, std::int64_t{depth}))); };
+            std::int64_t ahead = begin;
+            for (int i = 0; i < stages - 1; ++i, ahead += depth) {
+                a.begin(stage[i].a, ahead, count(ahead));
+                b.begin(stage[i].b, ahead, count(ahead));
+                a.finish(stage[i].a);
+                b.finish(stage[i].b);
+                cp_async_commit();
+            }
+            int now = 0, last = stages - 1;  // multiplied before the barrier
+            for (std::int64_t p = begin; p < end; p += depth, ahead += depth) {
+                cp_async_wait<stages - 2>();
+                __syncthreads();
+                a.begin(stage[last].a, ahead, count(ahead));
+                b.begin(stage[last].b, ahead, count(ahead));
+                cp_async_commit();
+                sums.add(stage[now]);
+                a.finish(stage[last].a);
+                b.finish(stage[last].b);
+                last = now;
+                now = now == stages - 1 ? 0 : now + 1;
+            }
+            cp_async_wait<0>();
+            __syncthreads();
+        }
+    }
+
 private:
     /// Of this thread's warp.
-    __device__ static int first_row() { return static_cast<int>(threadIdx.x) / 128 * 64; }
-    __device__ static int first_column() { return static_cast<int>(threadIdx.x) / 32 % 4 * 32; }
+    __device__ static unsigned first_row() { return threadIdx.x / 128 * 64; }
+    __device__ static unsigned first_column() { return threadIdx.x / 32 % 4 * 32; }
 };
 
 }  // namespace

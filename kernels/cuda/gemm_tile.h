@@ -10,8 +10,8 @@
 // stages: while one is multiplied, the elements of the next are on their way to registers. One barrier for each step.
 //
 // Arithmetic, for floats and a tile of 128 x 128 x 8 with 8 x 8 sums:  threads 256; shared memory 2 stages x 8 x 2 x 132 x 4 = 16.5 KiB;
-// registers 64 sums + 16 factors + 8 elements on their way, and addresses: 128 (nvcc 13.0, sm_90a), two blocks on an SM. For each depth a
-// thread reads 4 x 16 bytes of shared memory and makes 64 multiply-adds. Traffic: A is read n / 128 times, B m / 128 times.
+// registers 64 sums + 16 factors + 8 elements on their way, and addresses: 128 and 120 bytes spilled (nvcc 13.0, sm_90a), two blocks on an SM.
+// For each depth a thread reads 4 x 16 bytes of shared memory and makes 64 multiply-adds. Traffic: A is read n / 128 times, B m / 128 times.
 // Every sum is formed in the order of the depth, whatever the tile, so tiles of all sizes give the same bits.
 #pragma once
 
@@ -40,11 +40,60 @@ struct alignas(sizeof(T) * count) Pack {
     T at[count];
 };
 
+/// A thread's part in bringing `lines` lines to shared memory, `depth` elements of each at a time.
+template <int lines, int depth, int threads, typename Loader>
+class Fetch {
+public:
+    __device__ Fetch(const Loader& loader, std::int64_t first, std::int64_t end) : loader_(loader), along_(loader.along_depth()) {
+        const int thread = static_cast<int>(threadIdx.x);
+        line_ = along_ ? thread / depth : thread % lines;
+        depth_ = along_ ? thread % depth : thread / lines;
+#pragma unroll
+        for (int k = 0; k < count; ++k) {
+            const std::int64_t i = first + line_of(k);
+            const bool exists = i < end && is_mine(k);
+            at_[k] = loader.line(exists ? i : 0);
+            exists_ |= unsigned{exists} << k;
+        }
+    }
+
+    /// `deep` depths from `first` on, and zeros where there are no more.
+    __device__ void fetch(std::int64_t first, int deep) {
+#pragma unroll
+        for (int k = 0; k < count; ++k) {
+            const int p = depth_of(k);
+            value_[k] = (exists_ >> k & 1) && p < deep ? loader_.load(at_[k], loader_.depth(first + p)) : typename Loader::Element{};
+        }
+    }
+
+    /// Calls put(line, depth, element) for each.
+    template <typename Put>
+    __device__ void store(Put put) const {
+#pragma unroll
+        for (int k = 0; k < count; ++k)
+            if (is_mine(k)) put(line_of(k), depth_of(k), value_[k]);
+    }
+
+private:
+    static constexpr int count = (lines * depth + threads - 1) / threads;
+
+    __device__ int line_of(int k) const { return along_ ? line_ + k * (threads / depth) : line_; }
+    __device__ int depth_of(int k) const { return along_ ? depth_ : depth_ + k * (threads / lines); }
+    __device__ bool is_mine(int k) const { return lines * depth % threads == 0 || (line_of(k) < lines && depth_of(k) < depth); }
+
+    const Loader& loader_;
+    bool along_;
+    int line_, depth_;  // of the first element
+    unsigned exists_ = 0;
+    typename Loader::Line at_[count];
+    typename Loader::Element value_[count];
+};
+
 template <typename Sum_, int rows_, int columns_, int depth_, int row_share_, int column_share_>
 struct Tile {
     using Sum = Sum_;
     static constexpr int rows = rows_, columns = columns_, depth = depth_, row_share = row_share_, column_share = column_share_;
-    static constexpr int threads = rows / row_share * (columns / column_share), blocks_on_sm = 512 / threads;
+    static constexpr int threads = rows / row_share * (columns / column_share), blocks_on_sm = 2;
 
     /// A thread's lines are packs, as far apart as the threads of the block need room between them.
     template <int lines, int share>
@@ -72,8 +121,8 @@ struct Tile {
     static constexpr std::size_t shared_bytes = 2 * sizeof(Stage);
 
     /// Of this thread: neighbours have neighbouring columns.
-    __device__ static int thread_row() { return static_cast<int>(threadIdx.x) / (columns / column_share); }
-    __device__ static int thread_column() { return static_cast<int>(threadIdx.x) % (columns / column_share); }
+    __device__ static int thread_row() { return static_cast<int>(threadIdx.x / (columns / column_share)); }
+    __device__ static int thread_column() { return static_cast<int>(threadIdx.x % (columns / column_share)); }
 
     struct Sums {
         Sum at[row_share][column_share];
@@ -111,70 +160,29 @@ struct Tile {
             }
         }
     };
-};
 
-/// A thread's part in bringing `lines` lines to shared memory, `depth` elements of each at a time.
-template <int lines, int depth, int threads, typename Loader>
-class Fetch {
-public:
-    __device__ Fetch(const Loader& loader, std::int64_t first, std::int64_t end) : loader_(loader) {
-#pragma unroll
-        for (int k = 0; k < count; ++k) {
-            const std::int64_t i = first + line_of(k);
-            exists_[k] = i < end && element(k) < lines * depth;
-            line_[k] = loader.line(exists_[k] ? i : 0);
+    /// Adds the products of depths [begin, end) of rows row, row + 1, ... and columns column, column + 1, ... All threads of the block.
+    template <typename Item>
+    __device__ static void multiply(const Item& item, std::int64_t row, std::int64_t column, std::int64_t begin, std::int64_t end,
+                                    Sums& sums) {
+        auto* stages = dynamic_shared_memory<Stage>();
+        Fetch<rows, depth, threads, typename Item::A> a(item.a, row, item.m);
+        Fetch<columns, depth, threads, typename Item::B> b(item.b, column, item.n);
+        const auto count = [&](std::int64_t p) { return static_cast<int>(max(std::int64_t{0}, min(end - p, std::int64_t{depth}))); };
+        a.fetch(begin, count(begin));
+        b.fetch(begin, count(begin));
+        for (std::int64_t p = begin; p < end; p += depth) {
+            auto& stage = stages[(p - begin) / depth % 2];
+            a.store([&](int line, int at, auto x) { stage.put_a(line, at, x); });
+            b.store([&](int line, int at, auto x) { stage.put_b(line, at, x); });
+            __syncthreads();
+            a.fetch(p + depth, count(p + depth));
+            b.fetch(p + depth, count(p + depth));
+            sums.add(stage);
         }
-    }
-
-    __device__ void fetch(std::int64_t first, std::int64_t end) {
-#pragma unroll
-        for (int k = 0; k < count; ++k) {
-            const std::int64_t p = first + depth_of(k);
-            value_[k] = exists_[k] && p < end ? loader_.load(line_[k], loader_.depth(p)) : typename Loader::Element{};
-        }
-    }
-
-    /// Calls put(line, depth, element) for each.
-    template <typename Put>
-    __device__ void store(Put put) const {
-#pragma unroll
-        for (int k = 0; k < count; ++k)
-            if (lines * depth % threads == 0 || element(k) < lines * depth) put(line_of(k), depth_of(k), value_[k]);
-    }
-
-private:
-    static constexpr int count = (lines * depth + threads - 1) / threads;
-
-    __device__ static int element(int k) { return static_cast<int>(threadIdx.x) + k * threads; }
-    __device__ int line_of(int k) const { return loader_.along_depth() ? element(k) / depth : element(k) % lines; }
-    __device__ int depth_of(int k) const { return loader_.along_depth() ? element(k) % depth : element(k) / lines; }
-
-    const Loader& loader_;
-    typename Loader::Line line_[count];
-    bool exists_[count];
-    typename Loader::Element value_[count];
-};
-
-/// Adds the products of depths [begin, end) of rows row, row + 1, ... and columns column, column + 1, ... All threads of the block.
-template <typename Tile, typename Item>
-__device__ void multiply_tile(const Item& item, std::int64_t row, std::int64_t column, std::int64_t begin, std::int64_t end,
-                              typename Tile::Sums& sums) {
-    auto* stages = dynamic_shared_memory<typename Tile::Stage>();
-    Fetch<Tile::rows, Tile::depth, Tile::threads, typename Item::A> a(item.a, row, item.m);
-    Fetch<Tile::columns, Tile::depth, Tile::threads, typename Item::B> b(item.b, column, item.n);
-    a.fetch(begin, end);
-    b.fetch(begin, end);
-    for (std::int64_t p = begin; p < end; p += Tile::depth) {
-        auto& stage = stages[(p - begin) / Tile::depth % 2];
-        a.store([&](int line, int at, auto x) { stage.put_a(line, at, x); });
-        b.store([&](int line, int at, auto x) { stage.put_b(line, at, x); });
         __syncthreads();
-        a.fetch(p + Tile::depth, end);
-        b.fetch(p + Tile::depth, end);
-        sums.add(stage);
     }
-    __syncthreads();
-}
+};
 
 }  // namespace
 }  // namespace pyengine::kernels

@@ -34,7 +34,16 @@ struct Lines {
     __device__ Line line(std::int64_t i) const { return i * line_stride; }
     __device__ std::int64_t depth(std::int64_t p) const { return p * depth_stride; }
     __device__ E load(Line line, std::int64_t depth) const { return data[line + depth]; }
+    __device__ const E* start(std::int64_t i) const { return data + line(i); }
+    __device__ std::int64_t distance(std::int64_t p) const { return depth(p); }
     __device__ bool along_depth() const { return reach(depth_stride) < reach(line_stride); }
+
+    /// What the strides alone allow.
+    Way source() const {
+        constexpr std::int64_t in_chunk = 16 / sizeof(E);
+        if (depth_stride == 1 && line_stride % in_chunk == 0) return Way::along_depth;
+        return line_stride == 1 && depth_stride % in_chunk == 0 ? Way::across_lines : Way::elements;
+    }
 
 private:
     /// Elements that are one and the same need no neighbours.
@@ -65,7 +74,12 @@ public:
     using Sum = ProductSum<E>;
     static constexpr bool any_order = true;
 
-    MatmulProblem(const MatmulArgs& args, const std::int64_t* a_list, const std::int64_t* b_list) : batch_(args.batch) {
+    bool tf32;
+
+    MatmulProblem(const MatmulArgs& args, const std::int64_t* a_list, const std::int64_t* b_list)
+        : tf32(args.tf32),
+          chunks_(aligned(args.a, args.a_offsets, args.batch) && aligned(args.b, args.b_offsets, args.batch)),
+          batch_(args.batch) {
         const Offsets a_at = offsets(args.a_offsets, args.batch, a_list), b_at = offsets(args.b_offsets, args.batch, b_list);
         const Lines<E> a{static_cast<const E*>(args.a), args.a_strides[0], args.a_strides[1]};
         const Lines<E> b{static_cast<const E*>(args.b), args.b_strides[1], args.b_strides[0]};
@@ -81,6 +95,18 @@ public:
     __host__ __device__ std::int64_t n() const { return item_.n; }
     __host__ __device__ std::int64_t k() const { return item_.k; }
 
+    /// Both factors in chunks, or neither.
+    template <typename Call>
+    void with_sources(Call call) const {
+        using enum Way;
+        const Way a = item_.a.source(), b = item_.b.source();
+        if (!chunks_ || a == elements || b == elements) return call.template operator()<elements, elements>();
+        if (a == along_depth && b == along_depth) return call.template operator()<along_depth, along_depth>();
+        if (a == along_depth) return call.template operator()<along_depth, across_lines>();
+        if (b == along_depth) return call.template operator()<across_lines, along_depth>();
+        call.template operator()<across_lines, across_lines>();
+    }
+
     __device__ MatmulItem<E> item(std::int64_t number) const {
         MatmulItem<E> item = item_;
         item.a.data += a_offsets_.at(number);
@@ -90,11 +116,18 @@ public:
     }
 
 private:
+    /// Whether all matrices begin at multiples of 16 bytes.
+    static bool aligned(const void* data, const std::int64_t* offsets, std::int64_t batch) {
+        if (reinterpret_cast<std::uintptr_t>(data) % 16 != 0) return false;
+        return std::all_of(offsets, offsets + batch, [](std::int64_t offset) { return offset * sizeof(E) % 16 == 0; });
+    }
+
     static Offsets offsets(const std::int64_t* offsets, std::int64_t batch, const std::int64_t* list) {
         if (batch == 0) return {0, 0, nullptr};
         return {offsets[0], batch > 1 ? offsets[1] - offsets[0] : 0, list};
     }
 
+    bool chunks_;
     std::int64_t batch_;
     MatmulItem<E> item_;
     Offsets a_offsets_, b_offsets_;

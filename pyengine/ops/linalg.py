@@ -24,7 +24,8 @@ def matmul(x1: Any, x2: Any, /) -> Tensor:
     column, and the axis of size 1 is left out of y. Transposed and otherwise strided operands are read where they lie.
     Dtypes: the common one of both. float16 and bfloat16 are multiplied and added in float32 and rounded once, integers wrap.
     Accuracy: ``|error| <= gamma_k |a| |b|`` with ``gamma_k = k u / (1 - k u)``, u the unit roundoff (Higham, Accuracy and Stability of
-    Numerical Algorithms, section 3.5). The bits do not depend on the number of threads.
+    Numerical Algorithms, section 3.5). The bits do not depend on the number of threads. On GPUs :func:`set_float32_matmul_precision` lets
+    float32 use tensor cores, for less accuracy.
     Gradient: ``g b^T`` for a, ``a^T g`` for b. ValueError if shapes do not fit, TypeError for booleans.
 
     >>> pe.matmul(pe.ones((2, 3)), pe.ones(3)).tolist()

@@ -44,6 +44,13 @@ def matmul() -> None:
         for m, k, n in ((1, 300, 70), (130, 70, 1), (3, 1000, 5), (65, 33, 67), (130, 40, 140)):
             pe.matmul(draw(m, k, dtype=dtype), draw(k, n, dtype=dtype))
     pe.matmul(draw(3, 20, 17), pe.matrix_transpose(draw(3, 19, 17)))
+    pe.set_float32_matmul_precision("high")
+    for dtype in ("float32", "float16", "bfloat16"):  # tensor cores: chunks in all four layouts, and elements
+        a, b = draw(2, 136, 328, dtype=dtype), draw(2, 328, 144, dtype=dtype)
+        with_gradient(pe.matmul, a, b)
+        pe.matmul(draw(2, 328, 130, dtype=dtype).mT, draw(2, 144, 328, dtype=dtype).mT)
+        pe.matmul(a[..., 1:, 1:], b[..., 1:, 1:])
+    pe.set_float32_matmul_precision("highest")
     pe.matmul(integers(9, 20, 30), integers(9, 30, 20))
     pe.matmul(draw(2, 1, 3, 4), draw(250, 4, 5))  # offsets at uneven distances, as many as one launch uploads
 
@@ -54,6 +61,12 @@ def conv() -> None:
         with_gradient(lambda x, w, b: F.conv2d(x, w, b, padding=1), x, w, b)
         with_gradient(lambda x, w: F.conv2d(x, w, stride=2, dilation=2), x, w)
         with_gradient(lambda x, w: F.conv2d(x, w, groups=6, padding=1), x, draw(6, 1, 3, 3, dtype=dtype))
+    pe.set_float32_matmul_precision("high")
+    for dtype in ("float32", "float16"):  # tensor cores: weights in chunks, one tap with everything in chunks, and elements
+        with_gradient(lambda x, w: F.conv2d(x, w, padding=1), draw(2, 16, 8, 8, dtype=dtype), draw(24, 16, 3, 3, dtype=dtype))
+        with_gradient(lambda x, w: F.conv2d(x, w), draw(3, 48, 8, 8, dtype=dtype), draw(24, 48, 1, 1, dtype=dtype))
+        with_gradient(lambda x, w: F.conv2d(x, w), draw(2, 11, 7, 7, dtype=dtype), draw(13, 11, 2, 3, dtype=dtype))
+    pe.set_float32_matmul_precision("highest")
     with_gradient(lambda x, w: F.conv1d(x, w), draw(2, 3, 40), draw(5, 3, 4))
     with_gradient(lambda x, w: F.conv3d(x, w), draw(1, 2, 5, 5, 5), draw(3, 2, 2, 2, 2))
     with_gradient(lambda x, w: F.conv_transpose2d(x, w, stride=2), draw(2, 6, 5, 5), draw(6, 4, 3, 3))

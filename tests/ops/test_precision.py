@@ -1,0 +1,186 @@
+"""Products on tensor cores, in the simulator: tf32 where it is asked for, and the same bits however the factors lie in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import pyengine as pe
+from pyengine import _engine
+from tests import tolerance
+
+pytestmark = pytest.mark.skipif("simulator" not in pe.available_devices(), reason="built without the simulator")
+
+Float64s = npt.NDArray[np.float64]
+SIZES = [(128, 128, 320), (130, 136, 328), (9, 264, 16), (250, 24, 300), (17, 129, 333), (40, 130, 8)]  # m, n, k
+UNIT = 2.0**-11  # of tf32
+
+
+@pytest.fixture(autouse=True)
+def precision() -> Iterator[None]:
+    yield
+    pe.set_float32_matmul_precision("highest")
+
+
+def rounded(x: npt.NDArray[np.float32], dtype: str) -> Float64s:
+    """What a tensor core multiplies: of float32 the nearest tf32, ties away from zero."""
+    if dtype != "float32":
+        return x.astype(np.float64)
+    return ((x.view(np.uint32) + np.uint32(0x1000)) & np.uint32(0xFFFFE000)).view(np.float32).astype(np.float64)
+
+
+def simulated(x: pe.Tensor) -> pe.Tensor:
+    return x.to("simulator")
+
+
+def exact(x: pe.Tensor) -> Float64s:
+    return np.asarray(x.to("cpu").astype("float64").numpy())
+
+
+def draw(rng: np.random.Generator, shape: tuple[int, ...], dtype: str = "float32") -> pe.Tensor:
+    return pe.asarray(rng.standard_normal(shape), device="cpu").astype(dtype)
+
+
+def laid_out(x: pe.Tensor, transposed: bool, shift: int) -> pe.Tensor:
+    """The same matrix elsewhere in memory: by columns, and `shift` rows and columns into a larger one."""
+    rows, columns = x.mT.shape if transposed else x.shape
+    room = pe.zeros((rows + shift, columns + shift), dtype=x.dtype, device="simulator")
+    room[shift:, shift:] = x.mT if transposed else x
+    view = room[shift:, shift:]
+    return view.mT if transposed else view
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize("size", SIZES)
+def test_matmul_is_that_of_rounded_factors_wherever_they_lie(dtype: str, size: tuple[int, int, int]) -> None:
+    pe.set_float32_matmul_precision("high")
+    m, n, k = size
+    rng = np.random.default_rng(k)
+    a, b = draw(rng, (m, k), dtype), draw(rng, (k, n), dtype)
+    results = [
+        exact(laid_out(simulated(a), *layout_a) @ laid_out(simulated(b), *layout_b))
+        for layout_a, layout_b in product(product((False, True), (0, 8)), product((False, True), (0, 1)))
+    ]
+    of_a, of_b = (rounded(x.numpy() if dtype != "bfloat16" else x.astype("float32").numpy(), dtype) for x in (a, b))
+    expected, magnitude = of_a @ of_b, abs(of_a) @ abs(of_b)
+    tolerance.assert_within(results[0], expected, tolerance.contraction(magnitude, expected, k, dtype), dtype, magnitude)
+    for result in results:
+        assert result.tobytes() == results[0].tobytes(), "the bits depend on where the factors lie"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize("batches", [((3,), (3,)), ((2, 1), (1, 3)), ((), (3,))])
+def test_batches(dtype: str, batches: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    pe.set_float32_matmul_precision("high")
+    rng = np.random.default_rng(0)
+    a, b = draw(rng, (*batches[0], 16, 72), dtype), draw(rng, (*batches[1], 72, 136), dtype)
+    result = exact(simulated(a) @ simulated(b))
+    of_a, of_b = (rounded(x.astype("float32").numpy(), dtype) for x in (a, b))
+    expected, magnitude = of_a @ of_b, abs(of_a) @ abs(of_b)
+    tolerance.assert_within(result, expected, tolerance.contraction(magnitude, expected, 72, dtype), dtype, magnitude)
+
+
+def test_high_keeps_its_bound_and_highest_is_exact() -> None:
+    rng = np.random.default_rng(1)
+    a, b = draw(rng, (40, 300)), draw(rng, (300, 50))
+    expected, magnitude = exact(a) @ exact(b), abs(exact(a)) @ abs(exact(b))
+    of_sums = tolerance.contraction(magnitude, expected, 300, "float32")
+    tolerance.assert_within(exact(simulated(a) @ simulated(b)), expected, of_sums, "float32", magnitude)
+    pe.set_float32_matmul_precision("high")
+    high = exact(simulated(a) @ simulated(b))
+    # The sums are of rounded products, which are larger by as much at most.
+    tolerance.assert_within(high, expected, (2 * UNIT + UNIT**2) * magnitude + (1 + UNIT) ** 2 * of_sums, "float32", magnitude)
+    assert np.any(abs(high - expected) > of_sums), "nothing was rounded"
+    # A factor in the middle between two of 11 bits shows which products were made.
+    x = pe.full((16, 32), 1 + UNIT, dtype=pe.float32)
+    eye = pe.eye(32, 48, dtype=pe.float32)
+    assert np.all(exact(simulated(x) @ simulated(eye))[:, :32] == 1 + 2 * UNIT), "ties are rounded away from zero"
+    assert np.all(exact(x.to("cpu") @ eye.to("cpu"))[:, :32] == 1 + UNIT), "the CPU multiplies exactly"
+    pe.set_float32_matmul_precision("highest")
+    assert np.all(exact(simulated(x) @ simulated(eye))[:, :32] == 1 + UNIT)
+
+
+def test_float64_and_integers_are_exact() -> None:
+    pe.set_float32_matmul_precision("high")
+    for dtype in ("float64", "int32"):
+        x = pe.full((16, 32), 4097, dtype=dtype)
+        eye = pe.eye(32, 48, dtype=dtype)
+        assert np.all(exact(simulated(x) @ simulated(eye))[:, :32] == 4097.0)
+
+
+# Of convolutions: weights in chunks and not, a single tap that is a product of matrices, strides, padding, groups.
+CONVOLUTIONS = [
+    ((2, 16, 9, 11), (24, 16, 3, 3), {"padding": 1}),
+    ((2, 11, 9, 11), (24, 11, 3, 3), {"padding": 1, "stride": 2}),
+    ((3, 24, 8, 8), (16, 24, 1, 1), {}),
+    ((3, 24, 8, 8), (16, 24, 1, 1), {"stride": 2}),
+    ((3, 20, 7, 7), (12, 20, 1, 1), {}),
+    ((2, 32, 8, 8), (48, 16, 1, 1), {"groups": 2}),
+    ((2, 40, 5, 4), (20, 20, 3, 3), {"groups": 2, "padding": 1, "dilation": 2}),
+]
+
+
+def convolve(x: pe.Tensor, w: pe.Tensor, options: dict[str, int], g: pe.Tensor | None) -> tuple[pe.Tensor, pe.Tensor, pe.Tensor]:
+    """The result and both gradients, for ones or `g` as that of the result."""
+    x, w = x.detach().requires_grad_(), w.detach().requires_grad_()
+    y = pe.conv2d(x, w, **options)
+    y.backward(pe.ones_like(y) if g is None else g)
+    assert x.grad is not None
+    assert w.grad is not None
+    return y, x.grad, w.grad
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize("case", CONVOLUTIONS)
+def test_convolutions_are_those_of_rounded_factors(dtype: str, case: tuple[tuple[int, ...], tuple[int, ...], dict[str, int]]) -> None:
+    pe.set_float32_matmul_precision("high")
+    rng = np.random.default_rng(2)
+    x, w, options = draw(rng, case[0], dtype), draw(rng, case[1], dtype), case[2]
+    g = draw(rng, tuple(pe.conv2d(x, w, **options).shape), dtype)
+    results = convolve(simulated(x), simulated(w), options, simulated(g))
+    of_x, of_w, of_g = (pe.asarray(rounded(t.astype("float32").numpy(), dtype), device="cpu") for t in (x, w, g))
+    expected = convolve(of_x, of_w, options, of_g)
+    magnitudes = convolve(abs(of_x), abs(of_w), options, abs(of_g))
+    terms = (w.size // w.shape[0], w.size // w.shape[1], g.size // g.shape[1])
+    for result, right, magnitude, k in zip(results, expected, magnitudes, terms, strict=True):
+        of_right, of_magnitude = exact(right), exact(magnitude)
+        bound = tolerance.contraction(of_magnitude, of_right, k, dtype)
+        tolerance.assert_within(exact(result), of_right, bound, dtype, of_magnitude)
+
+
+@given(
+    sizes=st.tuples(st.sampled_from([17, 33, 128, 129]), st.sampled_from([24, 65, 136]), st.sampled_from([17, 40, 97, 296])),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_gradients_of_matmul_are_products_of_rounded_factors(sizes: tuple[int, int, int], seed: int) -> None:
+    pe.set_float32_matmul_precision("high")
+    m, n, k = sizes
+    rng = np.random.default_rng(seed)
+    a, b, g = draw(rng, (m, k)), draw(rng, (k, n)), draw(rng, (m, n))
+    a_leaf, b_leaf = simulated(a).requires_grad_(), simulated(b).requires_grad_()
+    (a_leaf @ b_leaf).backward(simulated(g))
+    of_a, of_b, of_g = (rounded(x.numpy(), "float32") for x in (a, b, g))
+    for leaf, left, right, terms in ((a_leaf, of_g, of_b.T, n), (b_leaf, of_a.T, of_g, m)):
+        expected, magnitude = left @ right, abs(left) @ abs(right)
+        assert leaf.grad is not None
+        bound = tolerance.contraction(magnitude, expected, terms, "float32")
+        tolerance.assert_within(exact(leaf.grad), expected, bound, "float32", magnitude)
+
+
+def test_the_setting() -> None:
+    assert pe.get_float32_matmul_precision() == "highest"
+    pe.set_float32_matmul_precision("high")
+    assert pe.get_float32_matmul_precision() == "high"
+    assert _engine.tf32_allowed()
+    refused: Callable[[Any], None] = pe.set_float32_matmul_precision
+    for word in ("medium", "tf32", None):
+        with pytest.raises(ValueError, match=r"set_float32_matmul_precision: no such precision: .*; must be 'highest' or 'high'"):
+            refused(word)
+    assert pe.get_float32_matmul_precision() == "high"
