@@ -108,30 +108,36 @@ struct MmaTile {
             auto* stage = dynamic_shared_memory<Stage>();
             Bring<a_source, typename Item::A, decltype(Stage::a)> a(item.a, row, item.m);
             Bring<b_source, typename Item::B, decltype(Stage::b)> b(item.b, column, item.n);
-            const auto count = [&](std::int64_t p) { return static_cast<int>(max(std::int64_t{0}, min(end - p, std::int64_t{depth}))); };
             std::int64_t ahead = begin;
-            for (int i = 0; i < stages - 1; ++i, ahead += depth) {
-                a.begin(stage[i].a, ahead, count(ahead));
-                b.begin(stage[i].b, ahead, count(ahead));
-                a.finish(stage[i].a);
-                b.finish(stage[i].b);
-                cp_async_commit();
+            const auto count = [&] { return static_cast<int>(min(end - ahead, std::int64_t{depth})); };
+            const auto set_out = [&](Stage& to) {
+                if (ahead < end) {
+                    a.begin(to.a, ahead, count());
+                    b.begin(to.b, ahead, count());
+                }
+                cp_async_commit();  // also of nothing: the waits count groups
+            };
+            const auto arrive = [&](Stage& to) {
+                if (ahead < end) {
+                    a.finish(to.a);
+                    b.finish(to.b);
+                }
+                ahead += depth;
+            };
+            for (int i = 0; i < stages - 1; ++i) {
+                set_out(stage[i]);
+                arrive(stage[i]);
             }
             int now = 0, last = stages - 1;  // multiplied before the barrier
-            for (std::int64_t p = begin; p < end; p += depth, ahead += depth) {
-                cp_async_wait<stages - 2>();
+            for (std::int64_t p = begin; p < end; p += depth) {
+                cp_async_wait<1>();  // all but the last of the stages - 1 on their way
                 __syncthreads();
-                a.begin(stage[last].a, ahead, count(ahead));
-                b.begin(stage[last].b, ahead, count(ahead));
-                cp_async_commit();
+                set_out(stage[last]);
                 sums.add(stage[now]);
-                a.finish(stage[last].a);
-                b.finish(stage[last].b);
+                arrive(stage[last]);
                 last = now;
                 now = now == stages - 1 ? 0 : now + 1;
             }
-            cp_async_wait<0>();
-            __syncthreads();
         }
     }
 

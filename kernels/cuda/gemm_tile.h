@@ -180,7 +180,6 @@ struct Tile {
             b.fetch(p + depth, count(p + depth));
             sums.add(stage);
         }
-        __syncthreads();
     }
 };
 
