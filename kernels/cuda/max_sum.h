@@ -38,7 +38,7 @@ template <int columns, typename T, typename Layout>
 __device__ MaxSum<Accumulator<T>> max_sum(const Share<Layout>& share, const T* x) {
     using A = Accumulator<T>;
     MaxSum<A> state;
-    share.each([&](std::int64_t, std::int64_t at) { state.add(convert<A>(x[at])); });
+    share.each_value(x, [&](std::int64_t, T value) { state.add(convert<A>(value)); });
     return block_reduce<columns>(state, MergeMaxSum());
 }
 

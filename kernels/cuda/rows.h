@@ -49,6 +49,13 @@ struct OuterAxes {
     __device__ Row row(std::int64_t k) const { return {k * inner, groups * inner, inner}; }
 };
 
+/// What a thread loads and stores at once.
+template <typename T>
+struct alignas(16) Values {
+    static constexpr int count = 16 / sizeof(T);
+    T at[count];
+};
+
 /// A thread's share of a row.
 template <typename Layout>
 struct Share {
@@ -62,9 +69,70 @@ struct Share {
     __device__ void each(Visit visit) const {
         for (std::int64_t j = begin; j < end; j += step) visit(j, row.at(j));
     }
+    /// visit(j, x[place of element j]). Of a row without gaps a thread takes 16 bytes at a time, whether they are aligned or not, so that no
+    /// sum's order depends on that.
+    template <typename T, typename Visit>
+    __device__ void each_value(const T* x, Visit visit) const {
+        if (row.stride != 1) {
+            each([&](std::int64_t j, std::int64_t at) { visit(j, x[at]); });
+            return;
+        }
+        each_pack<T>([&](std::int64_t first, int count) {
+            const Values<T> values = load(x + row.at(first), count);
+#pragma unroll
+            for (int k = 0; k < Values<T>::count; ++k)
+                if (k < count) visit(first + k, values.at[k]);
+        });
+    }
+    /// y[place] = f(j, place, x[place]), in the same way.
+    template <typename T, typename F>
+    __device__ void map(const T* x, T* y, F f) const {
+        if (row.stride != 1) {
+            each([&](std::int64_t j, std::int64_t at) { y[at] = f(j, at, x[at]); });
+            return;
+        }
+        each_pack<T>([&](std::int64_t first, int count) {
+            Values<T> values = load(x + row.at(first), count);
+#pragma unroll
+            for (int k = 0; k < Values<T>::count; ++k)
+                if (k < count) values.at[k] = f(first + k, row.at(first + k), values.at[k]);
+            store(y + row.at(first), count, values);
+        });
+    }
     template <typename A, typename Term>
     __device__ A sum(Term term) const {
         return pairwise(A{0}, begin, end, step, Add(), [&](std::int64_t j) { return term(j, row.at(j)); });
+    }
+
+private:
+    template <typename T, typename Visit>
+    __device__ void each_pack(Visit visit) const {
+        constexpr std::int64_t width = Values<T>::count;
+        for (std::int64_t first = begin * width; first < end; first += step * width)
+            visit(first, static_cast<int>(end - first < width ? end - first : width));
+    }
+    template <typename T>
+    __device__ static bool whole(const T* at, int count) {
+        return count == Values<T>::count && reinterpret_cast<std::uintptr_t>(at) % 16 == 0;
+    }
+    template <typename T>
+    __device__ static Values<T> load(const T* x, int count) {
+        if (whole(x, count)) return *reinterpret_cast<const Values<T>*>(x);
+        Values<T> values{};
+#pragma unroll
+        for (int k = 0; k < Values<T>::count; ++k)
+            if (k < count) values.at[k] = x[k];
+        return values;
+    }
+    template <typename T>
+    __device__ static void store(T* y, int count, const Values<T>& values) {
+        if (whole(y, count)) {
+            *reinterpret_cast<Values<T>*>(y) = values;
+            return;
+        }
+#pragma unroll
+        for (int k = 0; k < Values<T>::count; ++k)
+            if (k < count) y[k] = values.at[k];
     }
 };
 

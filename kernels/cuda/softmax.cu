@@ -13,9 +13,9 @@ __global__ void forward_rows(MiddleAxis rows, const T* x, T* y) {
     each_row<columns>(rows, [&](const Share<MiddleAxis>& share) {
         const MaxSum<A> state = max_sum<columns>(share, x);
         const A scale = logarithm ? log(state.sum) : state.sum;
-        share.each([&](std::int64_t, std::int64_t at) {
-            const A shifted = convert<A>(x[at]) - state.max;
-            y[at] = convert<T>(logarithm ? shifted - scale : exp(shifted) / scale);
+        share.map(x, y, [&](std::int64_t, std::int64_t, T value) {
+            const A shifted = convert<A>(value) - state.max;
+            return convert<T>(logarithm ? shifted - scale : exp(shifted) / scale);
         });
     });
 }

@@ -46,9 +46,10 @@ def scaled_dot_product_attention(
     i < j, also beside a mask. A query that sees no key gets zeros. ``dropout_p``: a weight is dropped with this probability, others are
     divided by 1 - dropout_p; always on, numbers from the default generator, drawn again in the backward.
 
-    Floating dtypes; 16-bit floats compute in float32. Memory grows with L + S, not L S: the backward computes the scores again, tile by
-    tile, and differentiating it once more does so by blocks of queries. Gradient with respect to query, key and value, and to an added
-    mask, for which, alone, all scores are stored. ValueError where shapes do not fit, TypeError where dtypes differ.
+    Floating dtypes; 16-bit floats compute in float32, but tensor cores take weights and the gradients of scores in 16 bits. Memory
+    grows with L + S, not L S: the backward computes the scores again, tile by tile, and differentiating it once more does so by blocks
+    of queries. Gradient with respect to query, key and value, and to an added mask, for which, alone, all scores are stored. ValueError
+    where shapes do not fit, TypeError where dtypes differ.
     T. Dao et al.: FlashAttention, 2022. As torch.nn.functional.scaled_dot_product_attention.
     """
     q, k, v, batch = _as_heads(as_tensor(query), as_tensor(key), as_tensor(value), enable_gqa)

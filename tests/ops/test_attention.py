@@ -171,6 +171,34 @@ def leaves(*shapes: tuple[int, ...], seed: int = 0) -> list[pe.Tensor]:
     return [pe.asarray(rng.standard_normal(shape), requires_grad=True) for shape in shapes]
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_rows_that_are_part_of_wider_ones(dtype: str) -> None:
+    """What lies beside the columns of q, k and v is not read: rows may begin at multiples of 16 bytes, and end elsewhere."""
+    rng = np.random.default_rng(3)
+    for _ in each_level():
+        arrays = [pe.asarray(rng.standard_normal((1, 2, n, 24))).astype(dtype) for n in (66, 130, 130)]
+        out = [attention(*(x[..., :21] for x in arrays), is_causal=True)]
+        for x in arrays:
+            x[..., 21:] = float("nan")
+        parts = [x[..., :21].detach().requires_grad_() for x in arrays]
+        out.append(attention(*parts, is_causal=True))
+        assert np.array_equal(numpy_of(out[0]), numpy_of(out[1]))
+        pe.sum(out[1]).backward()
+        assert all(np.isfinite(numpy_of(x.grad)).all() for x in parts)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("width", [16, 130])
+def test_zero_sizes_and_hidden_rows_of_16_bits(dtype: str, width: int) -> None:
+    for _ in each_level():
+        for queries, keys in ((70, 0), (0, 70), (70, 70)):
+            sizes = ((1, 2, queries, width), (1, 2, keys, width), (1, 2, keys, width))
+            q, k, v = (x.detach().astype(dtype).requires_grad_() for x in leaves(*sizes))
+            out = attention(q, k, v, pe.zeros((queries, keys), pe.bool))
+            pe.sum(out).backward()
+            assert not any(numpy_of(x).any() for x in (out, q.grad, k.grad, v.grad))
+
+
 def test_ranks_and_broadcasting() -> None:
     q, k, v = leaves((2, 3, 4, 5, 6), (4, 7, 6), (3, 1, 7, 8))
     full = np.broadcast_to(k.numpy(), (2, 3, 4, 7, 6)), np.broadcast_to(v.numpy(), (2, 3, 4, 7, 8))
