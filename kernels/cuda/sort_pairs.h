@@ -54,7 +54,7 @@ __global__ void sort_short_rows(SortProblem<Key> problem, unsigned padded) {
     auto* places = reinterpret_cast<std::uint32_t*>(keys + padded);
     for (std::int64_t row = blockIdx.x; row < problem.rows; row += gridDim.x) {
         Key* row_keys = problem.keys + row * problem.size;
-        for (unsigned i = threadIdx.x; i < padded; i += blockDim.x) {
+        for (unsigned i = threadIdx.x; i < padded; i += blockDim.x) {  // what this thread itself read last, of the row before
             keys[i] = i < problem.size ? row_keys[i] : ~Key{0};
             places[i] = i;
         }
@@ -77,7 +77,6 @@ __global__ void sort_short_rows(SortProblem<Key> problem, unsigned padded) {
             row_keys[i] = keys[i];
             problem.places[row * problem.size + i] = places[i];
         }
-        __syncthreads();
     }
 }
 
@@ -164,7 +163,8 @@ void sort_pairs(SortProblem<Key> problem) {
     if (problem.rows == 0 || problem.size == 0) return;
     if (problem.short_rows()) {
         const unsigned padded = std::max(2u, std::bit_ceil(static_cast<unsigned>(problem.size)));
-        const LaunchShape shape{{static_cast<unsigned>(std::min<std::int64_t>(problem.rows, 1 << 20))},
+        constexpr std::int64_t most = 132 * 32;  // blocks that an H100 holds at once
+        const LaunchShape shape{{static_cast<unsigned>(std::min(problem.rows, most))},
                                 {std::clamp(padded / 2, 32u, 512u)},
                                 padded * (sizeof(Key) + sizeof(std::uint32_t))};
         return launch(sort_short_rows<Key>, shape, problem, padded);

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -141,6 +142,8 @@ def index() -> None:
     x = draw(50, 40).requires_grad_()
     x[integers(50, 300)].sum().backward()
     pe.take(draw(7, 90, 5), integers(90, 400), axis=1)
+    with suppress(IndexError):
+        pe.take(draw(7, 90), pe.asarray([7], device="simulator"), axis=0)
     pe.take_along_axis(draw(7, 90), integers(90, 7, 90), axis=1)
     pe.nonzero(integers(3, 70, 300))
     ops.index_add(pe.zeros((10, 33), device="simulator"), integers(10, 500), draw(500, 33), axis=0)
@@ -153,7 +156,7 @@ def scan() -> None:
 
 
 def sort() -> None:
-    for shape in ((3000,), (40, 70), (3, 700), (2200, 3)):
+    for shape in ((3000,), (40, 70), (3, 700), (4300, 2)):  # of the last, more rows than blocks
         pe.argsort(draw(*shape), axis=-1)
         pe.sort(integers(50, *shape), axis=-1, descending=True)
     pe.searchsorted(pe.sort(draw(500)), draw(300))
@@ -192,6 +195,7 @@ def random() -> None:
     pe.rand(2_300_000, device="simulator", dtype=pe.float16)  # more than the blocks of a grid take at once
     pe.randn(1001, device="simulator", dtype=pe.float64)
     pe.randint(0, 9, (77,), device="simulator")
+    pe.bernoulli(0.3, (1001,), device="simulator")
 
 
 def hopper_matmul() -> None:
