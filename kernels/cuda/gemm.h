@@ -139,24 +139,21 @@ __global__ void gemm_each(P problem) {
 template <typename P>
 __global__ void gemm_dot(P problem, Output<P> output) {
     using Sum = typename P::Sum;
-    const std::int64_t m = problem.m(), n = problem.n(), blocks = problem.items() * m * n * output.plan.parts;
-    for (std::int64_t block = blockIdx.x; block < blocks; block += gridDim.x) {
-        const std::int64_t j = block % n, i = block / n % m, number = block / n / m % problem.items(),
-                           part = block / n / m / problem.items();
-        const auto item = problem.item(number);
-        const auto row = item.a.line(i);
-        const auto column = item.b.line(j);
-        const std::int64_t begin = part * output.plan.part_depth, end = min(item.k, begin + output.plan.part_depth);
-        Sum sum{};
-        for (std::int64_t p = begin + threadIdx.x; p < end; p += 256)
-            sum = multiply_add(convert<Sum>(item.a.load(row, item.a.depth(p))), convert<Sum>(item.b.load(column, item.b.depth(p))), sum);
-        sum = block_reduce<1>(sum, Add());
-        if (threadIdx.x != 0) continue;
-        if (auto* partial = output.of(problem, number, part))
-            partial[i * n + j] = sum;
-        else
-            item.store(i, j, sum);
-    }
+    const std::int64_t m = problem.m(), n = problem.n(), block = blockIdx.x;
+    const std::int64_t j = block % n, i = block / n % m, number = block / n / m % problem.items(), part = block / n / m / problem.items();
+    const auto item = problem.item(number);
+    const auto row = item.a.line(i);
+    const auto column = item.b.line(j);
+    const std::int64_t begin = part * output.plan.part_depth, end = min(item.k, begin + output.plan.part_depth);
+    Sum sum{};
+    for (std::int64_t p = begin + threadIdx.x; p < end; p += 256)
+        sum = multiply_add(convert<Sum>(item.a.load(row, item.a.depth(p))), convert<Sum>(item.b.load(column, item.b.depth(p))), sum);
+    sum = block_reduce<1>(sum, Add());
+    if (threadIdx.x != 0) return;
+    if (auto* partial = output.of(problem, number, part))
+        partial[i * n + j] = sum;
+    else
+        item.store(i, j, sum);
 }
 
 template <typename P>
@@ -169,7 +166,8 @@ __global__ void add_parts(P problem, Output<P> output) {
     });
 }
 
-inline unsigned grid_of(std::int64_t blocks) { return static_cast<unsigned>(blocks < (1 << 30) ? blocks : 1 << 30); }
+/// More blocks than a grid may have, the launch refuses.
+inline unsigned grid_of(std::int64_t blocks) { return static_cast<unsigned>(std::min<std::int64_t>(blocks, UINT32_MAX)); }
 
 template <typename Tile, typename P>
 void launch_tiles(const P& problem, const Output<P>& output) {

@@ -83,4 +83,15 @@ void cp_async_wait(int count) {
     }
 }
 
+std::optional<std::string> unfinished_copies(const Thread& thread) {
+    if (!thread.copies) return {};
+    const CopyGroups& groups = *thread.copies;
+    const std::vector<Copy>* unfinished = groups.open.empty() ? nullptr : &groups.open;
+    for (const auto& group : groups.committed)
+        if (!group.empty()) unfinished = &group;
+    if (!unfinished) return {};
+    return text("simulator: missing wait: kernel ", function_name(thread.block->cluster->launch.kernel), ", ", name_of(thread),
+                ": ends before its cp.async at ", source_line(unfinished->front().code), " is done; commit it, and wait for it");
+}
+
 }  // namespace pyengine::simulator

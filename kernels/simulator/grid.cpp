@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "kernels/cpu/parallel.h"
+#include "kernels/simulator/cp_async.h"
 #include "kernels/simulator/static_shared.h"
 #include "kernels/simulator/sync.h"
 #include "kernels/simulator/tma.h"
@@ -169,6 +170,7 @@ void Cluster::end(Thread& thread) {
     --thread.block->alive;
     auto fault = finish_stores(thread);
     if (!fault) fault = unfinished_products(thread);
+    if (!fault) fault = unfinished_copies(thread);
     if (fault) {
         launch.report(number, *fault);
         failed_ = true;

@@ -76,6 +76,13 @@ class Mutant(NamedTuple):
     def name(self) -> str:
         return f"{self.file}: {self.rule.name} #{self.number}"
 
+    @property
+    def line(self) -> str:
+        """The source's, where the place begins."""
+        text = (ROOT / self.file).read_text()
+        start = list(self.rule.pattern.finditer(text))[self.number].start()
+        return text[text.rfind("\n", 0, start) + 1 :].partition("\n")[0].strip()
+
     def text(self) -> str:
         source = (ROOT / self.file).read_text()
         place = list(self.rule.pattern.finditer(source))[self.number]

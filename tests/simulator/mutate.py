@@ -108,10 +108,11 @@ def main() -> int:
     parser.add_argument("--file", help="faults in files of this name only")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth mutant")
     arguments = parser.parse_args()
-    harmless = tomllib.loads((Path(__file__).parent / "mutants.toml").read_text())["harmless"]
+    listed = tomllib.loads((Path(__file__).parent / "mutants.toml").read_text())["harmless"]
     every = list(mutants())
-    if unknown := harmless.keys() - {mutant.name for mutant in every}:
-        raise SystemExit(f"mutate: mutants.toml names what is no mutant: {sorted(unknown)}")
+    harmless = {m.name for m in every if any((m.name, m.line) == (entry["name"], entry["line"]) for entry in listed)}
+    if len(harmless) < len(listed):
+        raise SystemExit("mutate: mutants.toml lists what is no mutant any more, or another line")
     chosen = [m for m in every if arguments.unit is None or not {*arguments.unit}.isdisjoint(m.units)]
     chosen = [m for m in chosen if arguments.rule in (None, m.rule.name) and arguments.file in (None, Path(m.file).name)]
     chosen = [m for m in chosen if m.name not in harmless][:: arguments.every]

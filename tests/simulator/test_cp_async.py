@@ -34,6 +34,7 @@ def test_nothing_is_read_before_its_wait() -> None:
     ("function", "fault", "parts"),
     [
         ("no_commit", "missing wait", ("a cp.async of",)),
+        ("no_wait", "missing wait", ("ends before its cp.async",)),
         ("no_barrier", "race", ("reads shared memory", "no barrier")),
         ("source_overwritten", "missing wait", ("writes global memory", "a cp.async of", "reads at")),
         ("misaligned", "misaligned access", ("multiple of 8",)),

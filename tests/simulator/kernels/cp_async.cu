@@ -55,6 +55,13 @@ __global__ void source_overwritten(int* in, int* out) {
     out[threadIdx.x] = buffer[threadIdx.x];
 }
 
+__global__ void no_wait(const int* in, int* out) {
+    __shared__ int buffer[32];
+    cp_async<4>(buffer + threadIdx.x, in + threadIdx.x);
+    cp_async_commit();
+    out[threadIdx.x] = 0;
+}
+
 __global__ void misaligned(const int* in, int* out) {
     __shared__ __align__(16) int buffer[32];
     cp_async<8>(buffer + 2, in + 1);
@@ -71,6 +78,7 @@ const char* two_stages(int* in, int* out, int wait_for_all) { return report_of(p
 const char* fault_no_commit(int* in, int* out) { return report_of(no_commit, {{1}, {32}}, in, out); }
 const char* fault_no_barrier(int* in, int* out) { return report_of(no_barrier, {{1}, {32}}, in, out); }
 const char* fault_source_overwritten(int* in, int* out) { return report_of(source_overwritten, {{1}, {32}}, in, out); }
+const char* fault_no_wait(int* in, int* out) { return report_of(no_wait, {{1}, {32}}, in, out); }
 const char* fault_misaligned(int* in, int* out) { return report_of(misaligned, {{1}, {32}}, in, out); }
 }
 }  // namespace pyengine::kernels
