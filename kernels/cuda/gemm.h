@@ -13,6 +13,9 @@
 // The kernels have run in the simulator only.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
+
 #include "kernels/cuda/block_reduce.h"
 #include "kernels/cuda/gemm_mma.h"
 #include "kernels/cuda/gemm_tile.h"
