@@ -49,15 +49,18 @@ struct ConvItem {
     std::int64_t image_stride, volume;
     std::int64_t size[3];
 
-    __device__ void store(std::int64_t i, std::int64_t j, ProductSum<E> sum) const {
+    __device__ std::int64_t column(std::int64_t j) const {
         const auto parts = b.positions.of(j);
         std::int64_t linear = 0;
         for (int k = 0; k < 3; ++k) {
             const ConvAxis& axis = b.source.geometry.axis[k];
             linear = linear * size[k] + axis.first + parts.at[k] * axis.step;
         }
+        return parts.outer * image_stride + linear;
+    }
+    __device__ void store(std::int64_t i, std::int64_t column, ProductSum<E> sum) const {
         if (bias) sum += convert<ProductSum<E>>(bias[i]);
-        out[parts.outer * image_stride + i * volume + linear] = convert<E>(sum);
+        out[i * volume + column] = convert<E>(sum);
     }
 };
 
@@ -171,7 +174,8 @@ struct WeightGradientItem {
     B b;
     E* out;
 
-    __device__ void store(std::int64_t i, std::int64_t j, ProductSum<E> sum) const { out[i * n + j] = convert<E>(sum); }
+    __device__ std::int64_t column(std::int64_t j) const { return j; }
+    __device__ void store(std::int64_t i, std::int64_t column, ProductSum<E> sum) const { out[i * n + column] = convert<E>(sum); }
 };
 
 template <typename E>

@@ -1,6 +1,6 @@
 // Products of matrices, many at once, and which kernel makes them. A problem P says what is multiplied:
 //     P::Element;  P::Sum;  items(), m(), n(), k(): how many products, and their sizes, at most;  item(number), on the device: one of them:
-//     Item::A, B;  m, n, k;  a, b: loaders (gemm_tile.h);  store(i, j, sum)
+//     Item::A, B;  m, n, k;  a, b: loaders (gemm_tile.h);  store(i, column(j), sum): of a column a part is computed once
 //     P::any_order: sums may be cut and put together again, in a way that depends on m, n and k alone
 //     tf32: floats may be rounded to tf32;  with_sources(call): call.operator()<a, b>() with how the factors come (gemm_factor.h)
 //
@@ -113,13 +113,14 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks_on_sm) gemm_tiles(
     Tile::multiply(item, row, column, begin, end, sums);
     const auto rows = static_cast<int>(min(item.m - row, std::int64_t{Tile::rows}));
     const auto columns = static_cast<int>(min(item.n - column, std::int64_t{Tile::columns}));
-    sums.each([&](int i, int j, typename P::Sum sum) {
-        if (i >= rows || j >= columns) return;
-        if (partial)
-            partial[(row + i) * problem.n() + column + j] = sum;
-        else
-            item.store(row + i, column + j, sum);
-    });
+    sums.each([&](int j) { return item.column(column + j); },
+              [&](int i, int j, const auto& at, typename P::Sum sum) {
+                  if (i >= rows || j >= columns) return;
+                  if (partial)
+                      partial[(row + i) * problem.n() + column + j] = sum;
+                  else
+                      item.store(row + i, at, sum);
+              });
 }
 
 template <typename P>
@@ -135,7 +136,7 @@ __global__ void gemm_each(P problem) {
         for (std::int64_t p = 0; p < item.k; ++p)
             sum = multiply_add(convert<typename P::Sum>(item.a.load(row, item.a.depth(p))),
                                convert<typename P::Sum>(item.b.load(column, item.b.depth(p))), sum);
-        item.store(i, j, sum);
+        item.store(i, item.column(j), sum);
     });
 }
 
@@ -156,7 +157,7 @@ __global__ void gemm_dot(P problem, Output<P> output) {
     if (auto* partial = output.of(problem, number, part))
         partial[i * n + j] = sum;
     else
-        item.store(i, j, sum);
+        item.store(i, item.column(j), sum);
 }
 
 template <typename P>
@@ -165,7 +166,8 @@ __global__ void add_parts(P problem, Output<P> output) {
     each_index(count, [&](std::int64_t index) {
         typename P::Sum sum = output.partial[index];
         for (std::int64_t part = 1; part < output.plan.parts; ++part) sum += output.partial[part * count + index];
-        problem.item(index / n / m).store(index / n % m, index % n, sum);
+        const auto item = problem.item(index / n / m);
+        item.store(index / n % m, item.column(index % n), sum);
     });
 }
 

@@ -5,8 +5,8 @@
 // One barrier for each. Of the 8 warps each makes 64 x 32 elements: 4 x 4 products of mma for each 32 bytes of depth.
 //
 // Arithmetic: threads 256; shared memory 48 to 51 KiB; registers (nvcc 13.0, sm_80 and sm_90a) 128 where both factors come in chunks, two
-// blocks on an SM, else 164 to 232, one block. Nothing spills, but for 20 (sm_90a: 56) bytes of conv_transpose in tf32 with one tap, and up
-// to 40 on sm_75. In the inner loop a warp makes 32 products with 12 of ldmatrix and 4 of cp.async, for chunks; tf32 adds 48 roundings, and
+// blocks on an SM, else 164 to 234, one block. Nothing spills in matmul; 4 to 56 bytes do in convolutions of one tap, and up to 40 on sm_75.
+// In the inner loop a warp makes 32 products with 12 of ldmatrix and 4 of cp.async, for chunks; tf32 adds 48 roundings, and
 // reads factors that lie across the lines with 4 loads in place of each ldmatrix. Traffic: A is read n / 128 times, B m / 128 times.
 // Sums are formed in the order of the depth, 16 (tf32: 8) at a time, in the order of the hardware, wherever the factors come from.
 #pragma once
@@ -67,12 +67,14 @@ struct MmaTile {
     static constexpr int blocks_on_sm = a_source == Way::elements || b_source == Way::elements ? 1 : 2;
     static constexpr int rows = 128, columns = 128, depth = 64 / sizeof(E), threads = 256, stages = 3;
     static constexpr std::size_t shared_bytes = stages * sizeof(Stage);
+    /// Floats across the lines have too many addresses for more.
+    static constexpr int unrolled = sizeof(E) == 4 && (a_source == Way::across_lines || b_source == Way::across_lines) ? 1 : 2;
 
     struct Sums {
         float at[4][4][4];  // products down, products across, the lane's part of each
 
         __device__ void add(Stage& stage) {
-#pragma unroll
+#pragma unroll(unrolled)
             for (int p = 0; p < depth; p += depth / 2) {
                 std::uint32_t b[2][4];
 #pragma unroll
@@ -87,16 +89,17 @@ struct MmaTile {
             }
         }
 
-        /// Calls visit(row, column, sum) for each, counted from the tile's first.
-        template <typename Visit>
-        __device__ void each(Visit visit) const {
-            const int lane = static_cast<int>(threadIdx.x % 32), row = first_row() + lane / 4, column = first_column() + lane % 4 * 2;
+        /// Calls visit(row, column, at(column), sum) for each, counted from the tile's first.
+        template <typename At, typename Visit>
+        __device__ void each(At at_column, Visit visit) const {
+            const int lane = static_cast<int>(threadIdx.x % 32), row = first_row() + lane / 4, first = first_column() + lane % 4 * 2;
 #pragma unroll
-            for (int i = 0; i < 4; ++i)
+            for (int j = 0; j < 8; ++j) {
+                const int column = first + j / 2 * 8 + j % 2;
+                const auto place = at_column(column);
 #pragma unroll
-                for (int j = 0; j < 4; ++j)
-#pragma unroll
-                    for (int k = 0; k < 4; ++k) visit(row + i * 16 + k / 2 * 8, column + j * 8 + k % 2, at[i][j][k]);
+                for (int i = 0; i < 8; ++i) visit(row + i * 8, column, place, at[i / 2][j / 2][i % 2 * 2 + j % 2]);
+            }
         }
     };
 

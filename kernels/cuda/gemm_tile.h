@@ -140,13 +140,16 @@ struct Tile {
             }
         }
 
-        /// Calls visit(row, column, sum) for each, counted from the tile's first.
-        template <typename Visit>
-        __device__ void each(Visit visit) const {
+        /// Calls visit(row, column, at(column), sum) for each, counted from the tile's first.
+        template <typename At, typename Visit>
+        __device__ void each(At at_column, Visit visit) const {
 #pragma unroll
-            for (int i = 0; i < row_share; ++i)
+            for (int j = 0; j < column_share; ++j) {
+                const int column = Columns::line(thread_column(), j);
+                const auto place = at_column(column);
 #pragma unroll
-                for (int j = 0; j < column_share; ++j) visit(Rows::line(thread_row(), i), Columns::line(thread_column(), j), at[i][j]);
+                for (int i = 0; i < row_share; ++i) visit(Rows::line(thread_row(), i), column, place, at[i][j]);
+            }
         }
 
     private:

@@ -61,9 +61,8 @@ struct MatmulItem {
     E* c;
     std::int64_t row_stride, column_stride;
 
-    __device__ void store(std::int64_t i, std::int64_t j, ProductSum<E> sum) const {
-        c[i * row_stride + j * column_stride] = convert<E>(sum);
-    }
+    __device__ std::int64_t column(std::int64_t j) const { return j * column_stride; }
+    __device__ void store(std::int64_t i, std::int64_t column, ProductSum<E> sum) const { c[i * row_stride + column] = convert<E>(sum); }
 };
 
 /// C = A B, or C^T = B^T A^T where that has fewer rows: gemm.h has kernels for few rows.
