@@ -15,6 +15,7 @@ import pyengine as pe
 from pyengine import _engine
 from tests.devices import cpu_only
 from tests.gradients import check_gradients
+from tests.ops.cuda_accuracy import claimed
 from tests.ops.layouts import FLOATS, INTEGERS, SIGNED, SPECIAL, Array, numpy_of, operands, tensor_of
 from tests.tolerance import assert_within, elementwise, format_of
 
@@ -145,7 +146,7 @@ def check(case: Case, dtype: str, arguments: list[tuple[pe.Tensor, Array]]) -> N
     with np.errstate(all="ignore"):
         magnitude = expected if case.magnitude is None else np.maximum(case.magnitude(*references), abs(expected))
         finite = np.where(np.isfinite(magnitude), magnitude, 0.0)
-        bound = elementwise(finite, case.ulps, dtype) if case.ulps else np.zeros(expected.shape)
+        bound = elementwise(finite, claimed(case.op, dtype, case.ulps), dtype) if case.ulps else np.zeros(expected.shape)
     assert_within(numpy_of(result), expected, bound, dtype)
 
 
