@@ -1,9 +1,11 @@
 // The 16-bit floats as storage: their bits, and conversion to and from float with round-to-nearest-even (IEEE 754 section 4.3.1).
-// Arithmetic happens in float. Functions are static so that no instruction-set level shares a copy with another.
+// Arithmetic happens in float. Functions are static so that no instruction-set level shares a copy with another. A GPU has instructions
+// for the conversions, which give the same bits but those of a NaN (PTX ISA 8.5, section 9.7.9.21: cvt).
 #pragma once
 
 #include <bit>
 #include <cstdint>
+#include <type_traits>
 
 namespace pyengine {
 
@@ -18,6 +20,13 @@ struct float16 {
 [[maybe_unused]] static constexpr float to_float(bfloat16 x) { return std::bit_cast<float>(std::uint32_t{x.bits} << 16); }
 
 [[maybe_unused]] static constexpr float to_float(float16 x) {
+#ifdef __CUDA_ARCH__
+    if (!std::is_constant_evaluated()) {
+        float result;
+        asm("cvt.f32.f16 %0, %1;" : "=f"(result) : "h"(x.bits));
+        return result;
+    }
+#endif
     const std::uint32_t sign = (x.bits & 0x8000u) << 16;
     const std::uint32_t magnitude = x.bits & 0x7fffu;
     if (magnitude >= 0x7c00u) return std::bit_cast<float>(sign | 0x7f800000u | (magnitude & 0x3ffu) << 13);  // Inf, NaN
@@ -27,12 +36,26 @@ struct float16 {
 }
 
 [[maybe_unused]] static constexpr bfloat16 to_bfloat16(float x) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    if (!std::is_constant_evaluated()) {
+        bfloat16 result;
+        asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(result.bits) : "f"(x));
+        return result;
+    }
+#endif
     const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
     if ((bits & 0x7fffffffu) > 0x7f800000u) return {static_cast<std::uint16_t>(bits >> 16 | 0x40u)};  // keep NaN a NaN
     return {static_cast<std::uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16)};
 }
 
 [[maybe_unused]] static constexpr float16 to_float16(float x) {
+#ifdef __CUDA_ARCH__
+    if (!std::is_constant_evaluated()) {
+        float16 result;
+        asm("cvt.rn.f16.f32 %0, %1;" : "=h"(result.bits) : "f"(x));
+        return result;
+    }
+#endif
     const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
     const std::uint32_t sign = bits >> 16 & 0x8000u;
     const std::uint32_t magnitude = bits & 0x7fffffffu;

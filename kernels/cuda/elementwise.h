@@ -73,12 +73,14 @@ __global__ void map_kernel(Walk<1 + sizeof...(In)> walk, F f) {
         std::int64_t at[1 + sizeof...(In)];
         Out* place[elements];
         Out value[elements];
+#pragma unroll
         for (int n = 0; n < elements; ++n) {
             const std::int64_t i = first + n * static_cast<std::int64_t>(blockDim.x);
             walk.locate(i < walk.count ? i : first, at);  // past the end its own first element again: no branch around the loads
             place[n] = static_cast<Out*>(walk.data[0]) + at[0];
             value[n] = value_at<Out, In...>(walk, at, f, std::index_sequence_for<In...>());
         }
+#pragma unroll
         for (int n = 0; n < elements; ++n)
             if (first + n * static_cast<std::int64_t>(blockDim.x) < walk.count) *place[n] = value[n];
     }

@@ -147,13 +147,17 @@ __device__ void each_row(const Layout& layout, Body body) {
     }
 }
 
+template <int columns>
+constexpr int most_threads = columns == 1 ? 1024 : 256;
+
 /// Calls go<columns>(shape) with what suits the layout, if it has rows.
 template <typename Layout, typename Go>
 void over_rows(const Layout& layout, Go go) {
     if (layout.rows() == 0) return;
     const int columns = layout.side_by_side() || layout.length() < 32 ? 32 : 1;
     const std::int64_t groups = (layout.rows() + columns - 1) / columns, terms_of_a_thread = 4;
-    const std::int64_t warps = std::clamp<std::int64_t>(layout.length() / (terms_of_a_thread * 32 / columns), 1, columns == 1 ? 32 : 8);
+    const std::int64_t warps = std::clamp<std::int64_t>(layout.length() / (terms_of_a_thread * 32 / columns), 1,
+                                                        (columns == 1 ? most_threads<1> : most_threads<32>) / 32);
     const LaunchShape shape{{static_cast<unsigned>(std::min<std::int64_t>(groups, 1 << 20))},
                             {32 * std::bit_floor(static_cast<unsigned>(warps))}};
     if (columns == 1)

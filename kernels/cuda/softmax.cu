@@ -8,7 +8,7 @@ namespace pyengine::kernels {
 namespace {
 
 template <int columns, bool logarithm, typename T>
-__global__ void forward_rows(MiddleAxis rows, const T* x, T* y) {
+__global__ void __launch_bounds__(most_threads<columns>) forward_rows(MiddleAxis rows, const T* x, T* y) {
     using A = Accumulator<T>;
     each_row<columns>(rows, [&](const Share<MiddleAxis>& share) {
         const MaxSum<A> state = max_sum<columns>(share, x);
@@ -21,7 +21,7 @@ __global__ void forward_rows(MiddleAxis rows, const T* x, T* y) {
 }
 
 template <int columns, bool logarithm, typename T>
-__global__ void backward_rows(MiddleAxis rows, const T* y, const T* dy, T* dx) {
+__global__ void __launch_bounds__(most_threads<columns>) backward_rows(MiddleAxis rows, const T* y, const T* dy, T* dx) {
     using A = Accumulator<T>;
     each_row<columns>(rows, [&](const Share<MiddleAxis>& share) {
         const A part = share.template sum<A>(

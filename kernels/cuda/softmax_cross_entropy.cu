@@ -41,7 +41,8 @@ struct Target {
 };
 
 template <int columns, typename T>
-__global__ void forward_rows(MiddleAxis rows, const T* x, Target<T> target, Accumulator<T>* loss, Accumulator<T>* logsumexp) {
+__global__ void __launch_bounds__(most_threads<columns>)
+    forward_rows(MiddleAxis rows, const T* x, Target<T> target, Accumulator<T>* loss, Accumulator<T>* logsumexp) {
     using A = Accumulator<T>;
     each_row<columns>(rows, [&](const Share<MiddleAxis>& share) {
         const MaxSum<A> state = max_sum<columns>(share, x);
@@ -64,8 +65,8 @@ __global__ void forward_rows(MiddleAxis rows, const T* x, Target<T> target, Accu
 }
 
 template <int columns, typename T>
-__global__ void backward_rows(MiddleAxis rows, const T* x, Target<T> target, const Accumulator<T>* grad, const Accumulator<T>* logsumexp,
-                              T* dx) {
+__global__ void __launch_bounds__(most_threads<columns>)
+    backward_rows(MiddleAxis rows, const T* x, Target<T> target, const Accumulator<T>* grad, const Accumulator<T>* logsumexp, T* dx) {
     using A = Accumulator<T>;
     each_row<columns>(rows, [&](const Share<MiddleAxis>& share) {
         A total = 0;

@@ -16,7 +16,8 @@ __device__ A mean_of(const OuterAxes& groups, const Share<OuterAxes>& share, Ter
 }
 
 template <int columns, bool centred, typename T>
-__global__ void forward_groups(OuterAxes groups, double eps, const T* x, T* y, Accumulator<T>* means, Accumulator<T>* variances) {
+__global__ void __launch_bounds__(most_threads<columns>)
+    forward_groups(OuterAxes groups, double eps, const T* x, T* y, Accumulator<T>* means, Accumulator<T>* variances) {
     using A = Accumulator<T>;
     each_row<columns>(groups, [&](const Share<OuterAxes>& share) {
         const auto value = [&](std::int64_t at) { return convert<A>(x[at]); };
@@ -31,8 +32,9 @@ __global__ void forward_groups(OuterAxes groups, double eps, const T* x, T* y, A
 }
 
 template <int columns, bool centred, typename T>
-__global__ void backward_groups(OuterAxes groups, double eps, const T* x, const Accumulator<T>* means, const Accumulator<T>* variances,
-                                const T* dy, T* dx) {
+__global__ void __launch_bounds__(most_threads<columns>)
+    backward_groups(OuterAxes groups, double eps, const T* x, const Accumulator<T>* means, const Accumulator<T>* variances, const T* dy,
+                    T* dx) {
     using A = Accumulator<T>;
     each_row<columns>(groups, [&](const Share<OuterAxes>& share) {
         const bool exists = share.number < groups.rows();
