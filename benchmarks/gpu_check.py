@@ -121,10 +121,15 @@ def steps(work: Path, dry: bool) -> list[Step]:
     device = "simulator" if dry else "cuda"
     python = sys.executable
     found = {"PYTHONPATH": str(ROOT if dry else work / "site"), "HYPOTHESIS_PROFILE": "quick"}
-    pytest = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    pytest = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "default"]  # other versions there warn of other things
     module = [python, "-m"]
     install = [python, "-m", "pip", "install", "--no-build-isolation", "--no-deps", "--no-index", "--target", str(work / "site"), "-v"]
-    settings = ["-Ccmake.define.PYENGINE_CUDA=ON", "-Ccmake.define.PYENGINE_CUDA_ARCHITECTURES=90a-real", f"-Cbuild-dir={work / 'build'}"]
+    settings = [
+        "-Ccmake.define.PYENGINE_CUDA=ON",
+        "-Ccmake.define.PYENGINE_CUDA_ARCHITECTURES=90a-real",
+        "-Ccmake.define.CMAKE_CUDA_FLAGS=-lineinfo",
+        f"-Cbuild-dir={work / 'build'}",
+    ]
     only_device = "a dry run has no GPU" if dry else ""
 
     def findings(name: str, limit: float, *arguments: str) -> Step:
@@ -144,7 +149,7 @@ def steps(work: Path, dry: bool) -> list[Step]:
             "--device",
             device,
         ]
-        return Step(tool, command, 45, found, skip=only_device)
+        return Step(tool, command, 45, {**found, "PYENGINE_CUDA_CACHE": "OFF"}, skip=only_device)
 
     return [
         Step("device", ["nvidia-smi"], 15, skip=only_device),

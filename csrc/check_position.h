@@ -4,8 +4,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "csrc/array.h"
-#include "kernels/index.h"
+#include "csrc/ops.h"
 #if defined(PYENGINE_HAS_cuda)
 #include "csrc/cuda/stream.h"
 #endif
@@ -30,11 +29,8 @@ void check_position(const std::int64_t* place, Device device, void (*fail)(std::
 template <typename... Arguments>
 void check_inside(const Array& x, std::int64_t n, std::int64_t exempt, void (*fail)(std::int64_t, const Array&, const Arguments&...),
                   const std::type_identity_t<Arguments>&... arguments) {
-    const Workspace workspace(sizeof(std::int64_t), x.device());
-    auto* place = static_cast<std::int64_t*>(workspace.data());
-    const kernels::FindOutsideArgs args{x.data<std::int64_t>(), x.size(), n, exempt, place};
-    on_device(x.device(), [&]<Isa level> { kernels::find_outside<level>(args); });
-    check_position<Array, Arguments...>(place, x.device(), fail, x, arguments...);
+    const Array position = ops::find_outside(x, n, exempt);
+    check_position<Array, Arguments...>(position.data<std::int64_t>(), x.device(), fail, x, arguments...);
 }
 
 /// Element `position` of a contiguous int64 array.

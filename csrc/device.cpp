@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "csrc/check.h"
+#include "kernels/cuda/device_memory.h"
 #if defined(PYENGINE_HAS_cuda)
 #include "csrc/cuda/allocator.h"
 #include "csrc/cuda/stream.h"
@@ -16,6 +17,16 @@ namespace pyengine {
 namespace {
 
 constexpr const char* type_names[] = {"cpu", "cuda", "simulator"};
+
+/// So many bytes go to a device as parameters of a kernel: nobody waits, and CUDA graphs take them.
+constexpr std::size_t uploaded_at_most = 4000;
+
+void upload(void* to, Device device, const void* from, std::size_t bytes) {
+    on_device(device, [&]<Isa level> {
+        if constexpr (level == Isa::cuda || level == Isa::simulator)
+            kernels::upload_bytes<level>(from, static_cast<std::int64_t>(bytes), to);
+    });
+}
 
 std::string names(const std::vector<Device>& devices) {
     std::string joined;
@@ -52,6 +63,7 @@ std::vector<Device> available_devices() {
 
 void copy_bytes(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
     if (bytes == 0) return;
+    if (from_device == Device{} && to_device != Device{} && bytes <= uploaded_at_most) return upload(to, to_device, from, bytes);
 #if defined(PYENGINE_HAS_cuda)
     if (to_device.type == DeviceType::cuda || from_device.type == DeviceType::cuda)
         return cuda::copy_bytes(to, to_device, from, from_device, bytes);

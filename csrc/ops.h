@@ -37,7 +37,8 @@ Array where(const Array& condition, const Array& a, const Array& b);
 // index.cpp: by arrays of integers, negative ones from the end; what writes, writes x in place, in the order of the indices
 Array index_get(const Array& x, const std::vector<Array>& indices, const Dims& axes);  // (index shape, other axes)
 void index_put(const Array& x, const std::vector<Array>& indices, const Dims& axes, const Array& values, bool accumulate);
-Array take(const Array& x, const Array& indices, std::int64_t axis);  // the indices' axes in the place of `axis`
+Array find_outside(const Array& x, std::int64_t n, std::int64_t exempt);  // first position outside [0, n) and not exempt, or -1
+Array take(const Array& x, const Array& indices, std::int64_t axis);      // the indices' axes in the place of `axis`
 void index_update(ScatterOp how, const Array& x, const Array& indices, std::int64_t axis, const Array& values);  // to where take reads
 Array take_along_axis(const Array& x, const Array& indices, std::int64_t axis);
 void scatter(ScatterOp how, const Array& x, const Array& indices, std::int64_t axis,

@@ -47,8 +47,9 @@ struct AttentionProblem {
     double scale;
     double dropout;  // in [0, 1)
     std::uint64_t seed, offset;
-    int lanes;        // tasks at a time that the workspace has room for
-    void* workspace;  // 64-byte aligned, *_workspace(args) bytes
+    const std::int64_t* replays;  // in a CUDA graph: how many replays there were before this one, else null
+    int lanes;                    // tasks at a time that the workspace has room for
+    void* workspace;              // 64-byte aligned, *_workspace(args) bytes
 };
 
 struct AttentionArgs : AttentionProblem {

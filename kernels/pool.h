@@ -25,7 +25,7 @@ struct PoolArgs {
     ElementType type;
     std::int64_t planes;
     std::int64_t in_size[3], out_size[3], step[3];
-    const std::int64_t* first[3];
+    const std::int64_t* first[3];  // where a window begins and ends never falls, but by less than step where padding cuts it
     const std::int64_t* count[3];
     const std::int64_t* divisor[3];  // read by avg_pool and avg_pool_transpose
     const void* from;                // x, or y where the op is a transpose

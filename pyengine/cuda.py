@@ -6,6 +6,7 @@ Kernels and copies go to the thread's current stream, the GPU's default one unti
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -175,9 +176,10 @@ class Graph:
     NVIDIA, CUDA C++ Programming Guide 13.0, section 6.2.8.7.
     """
 
-    def __init__(self) -> None:
-        _index("Graph", None)
+    def __init__(self, device: int | str | None = None) -> None:
+        self._device = _index("Graph", device)
         self._engine = _engine.CudaGraph()
+        self._reads: object = None  # whose tensors must live as long
 
     def replay(self) -> None:
         """Gives the recorded work to the current stream."""
@@ -191,7 +193,8 @@ class graph:
         self._graph = recorded
 
     def __enter__(self) -> Self:
-        self._graph._engine.begin_capture()
+        gc.collect()  # so that nothing old is freed in the middle of it
+        self._graph._engine.begin_capture(self._graph._device)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -205,13 +208,14 @@ class graph:
 def captured(step: Callable[[], Any]) -> Callable[[], Any]:
     """``step`` recorded in a graph, after three runs that set up what is made on first use; calling the result replays it.
 
-    Returns what ``step`` returned when it was recorded: tensors that every replay fills anew.
+    Returns what ``step`` returned when it was recorded: tensors that every replay fills anew. Holds ``step``, and with it what it reads.
     """
     for _ in range(3):
         step()
     recorded = Graph()
     with graph(recorded):
         result = step()
+    recorded._reads = step
 
     def replay() -> Any:
         recorded.replay()

@@ -102,7 +102,8 @@ def allowed(path: Path) -> Callable[[str], bool]:
     if where.startswith("csrc/bindings/"):
         return lambda name: name.startswith(("csrc/", "kernels/", "pybind11/")) or name == "Python.h"
     return lambda name: (
-        re.fullmatch(r"csrc/((ops|cuda)/)?\w+\.h|kernels/(cpu/parallel|cuda/launch|simulator/memory|\w+)\.h", name) is not None
+        re.fullmatch(r"csrc/((ops|cuda)/)?\w+\.h|kernels/(cpu/parallel|cuda/(launch|device_memory)|simulator/memory|\w+)\.h", name)
+        is not None
     )
 
 

@@ -60,9 +60,15 @@ py::array to_numpy(const Array& x, const py::dtype& dtype) {
     return result;
 }
 
+/// The wait for a GPU is not the other threads'.
+Array on_cpu(const Array& x) {
+    const py::gil_scoped_release release;
+    return to_device(x, {});
+}
+
 py::object item(const Array& given) {
     if (given.size() != 1) fail_value("item: not a single element: shape ", given.shape(), "; the size must be 1");
-    const Array x = to_device(given, {});
+    const Array x = given.device() == Device{} ? given : on_cpu(given);
     switch (x.dtype()) {
         case DType::boolean: return py::bool_(*x.data<bool>());
         case DType::int8: return py::int_(*x.data<std::int8_t>());

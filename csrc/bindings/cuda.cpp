@@ -60,9 +60,10 @@ Array to_device_without_waiting(const Array& x, Device device) {
     return there;
 }
 
-/// Work that is given to `later` from now on waits for what `earlier` has been given.
-void order_streams(std::uintptr_t earlier, std::uintptr_t later) {
+/// Work that is given to `later` from now on waits for what `earlier` has been given; default streams are those of the GPU `device`.
+void order_streams(std::uintptr_t earlier, std::uintptr_t later, int device) {
     if (earlier == later) return;
+    const cuda::DeviceGuard guard(device);
     cuda::Event event(false);
     event.record(stream_at(earlier));
     cuda::check(cudaStreamWaitEvent(stream_at(later), event.handle(), 0), "cudaStreamWaitEvent");
@@ -71,7 +72,13 @@ void order_streams(std::uintptr_t earlier, std::uintptr_t later) {
 /// Over memory of a GPU that belongs to `owner`; which GPU, the driver knows.
 Array from_address(std::uintptr_t address, Dims shape, Dims strides, DType dtype, const py::object& owner, bool readonly) {
     cudaPointerAttributes where{};
-    if (address) cuda::check(cudaPointerGetAttributes(&where, reinterpret_cast<void*>(address)), "cudaPointerGetAttributes");
+    if (address) {
+        cuda::check(cudaPointerGetAttributes(&where, reinterpret_cast<void*>(address)), "cudaPointerGetAttributes");
+        if (where.type != cudaMemoryTypeDevice && where.type != cudaMemoryTypeManaged)
+            fail<BufferError>("asarray: not in a GPU's memory: address ", address, "; __cuda_array_interface__ says it is");
+    }
+    if (address % static_cast<std::uintptr_t>(size_of(dtype)) != 0)
+        fail<BufferError>("asarray: misaligned memory: address ", address, " for ", dtype, "; copy the array first");
     PyObject* kept = py::object(owner).release().ptr();
     const auto release = [kept] {
         py::gil_scoped_acquire gil;
@@ -99,7 +106,7 @@ void register_classes(py::module_& m) {
         .def("elapsed_since", &cuda::Event::elapsed_since, py::arg("start"));
     py::class_<cuda::Graph>(m, "CudaGraph")
         .def(py::init<>())
-        .def("begin_capture", &cuda::Graph::begin_capture)
+        .def("begin_capture", &cuda::Graph::begin_capture, py::arg("device"), without_gil())
         .def("end_capture", &cuda::Graph::end_capture)
         .def("replay", &cuda::Graph::replay);
 }
@@ -118,7 +125,7 @@ void register_cuda(py::module_& m) {
     m.def("cuda_empty_cache", &cuda::empty_cache, py::arg("device"), without_gil());
     m.def("cuda_current_stream", [] { return address(cuda::current_stream()); });
     m.def("cuda_set_current_stream", [](std::uintptr_t stream) { cuda::set_current_stream(stream_at(stream)); }, py::arg("address"));
-    m.def("cuda_order_streams", &order_streams, py::arg("earlier"), py::arg("later"));
+    m.def("cuda_order_streams", &order_streams, py::arg("earlier"), py::arg("later"), py::arg("device"));
     m.def(
         "cuda_record_stream", [](const Array& x, std::uintptr_t stream) { cuda::record_stream(x.storage()->data(), stream_at(stream)); },
         py::arg("x"), py::arg("address"));

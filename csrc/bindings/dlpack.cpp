@@ -108,12 +108,15 @@ Array consume(const py::capsule& capsule, bool readonly) {
     Dims shape(std::span<const std::int64_t>(t.shape, rank));
     Dims strides = t.strides ? Dims(std::span<const std::int64_t>(t.strides, rank)) : contiguous_strides(shape);
     element_count(shape, dtype);  // rejects sizes that overflow before the capsule is taken over
+    std::byte* data = static_cast<std::byte*>(t.data) + t.byte_offset;
+    if (device.type == DeviceType::cuda && reinterpret_cast<std::uintptr_t>(data) % static_cast<std::uintptr_t>(size_of(dtype)) != 0)
+        fail<BufferError>("from_dlpack: misaligned memory on ", device, " for ", dtype, "; copy the array first");
     PyCapsule_SetName(capsule.ptr(), used_name<Structure>);
     const auto release = [s] {
         py::gil_scoped_acquire gil;  // the producer's deleter may need it
         if (s->deleter) s->deleter(s);
     };
-    auto storage = std::make_shared<Storage>(static_cast<std::byte*>(t.data) + t.byte_offset, 0, release, readonly, device);
+    auto storage = std::make_shared<Storage>(data, 0, release, readonly, device);
     return Array(std::move(storage), 0, std::move(shape), std::move(strides), dtype);
 }
 

@@ -1,10 +1,12 @@
 #include "csrc/cuda/allocator.h"
 
 #include <bit>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -56,34 +58,36 @@ Cache& cache() {
 
 thread_local std::uint64_t pool_in_use = 0;
 
+/// Without a cache every array has memory of exactly its size, so that compute-sanitizer sees where it ends.
+bool caching() {
+    static const bool result = [] {
+        const char* wanted = std::getenv("PYENGINE_CUDA_CACHE");
+        return !wanted || std::string_view(wanted) != "OFF";
+    }();
+    return result;
+}
+
 /// Blocks come in size classes, eight to an octave, multiples of 512 bytes, so that a freed block fits the next request of about its size.
 std::size_t size_class(std::size_t bytes) {
     constexpr std::size_t least = 512;
+    if (!caching()) return std::max<std::size_t>(bytes, 1);
     if (bytes <= least) return least;
     const std::size_t step = std::max(least, std::bit_floor(bytes) / 8);
     return (bytes + step - 1) / step * step;
 }
 
-/// While a stream of this thread is captured, the driver must be told that an allocation is no part of it.
-class NotCaptured {
-public:
-    NotCaptured() { cudaThreadExchangeStreamCaptureMode(&mode_); }
-    ~NotCaptured() { cudaThreadExchangeStreamCaptureMode(&mode_); }
-    NotCaptured(const NotCaptured&) = delete;
-    NotCaptured& operator=(const NotCaptured&) = delete;
-
-private:
-    cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
-};
-
 cudaError_t allocate_from_driver(void** data, std::size_t size) {
     const NotCaptured allocation;
     const cudaError_t status = cudaMalloc(data, size);
-    if (status != cudaSuccess) cudaGetLastError();
+    if (status == cudaErrorMemoryAllocation)
+        cudaGetLastError();
+    else
+        check(status, "cudaMalloc");
     return status;
 }
 
 void give_back(Cache& c, int device, void* data, std::size_t size) {
+    const NotCaptured release;
     cudaFree(data);
     c.usage[device].cached -= size;
 }
@@ -91,7 +95,7 @@ void give_back(Cache& c, int device, void* data, std::size_t size) {
 void keep(Cache& c, void* data, const Block& block) {
     Usage& usage = c.usage[block.place.device];
     usage.cached += block.size;
-    if (block.place.pool != 0 && c.released_pools.contains(block.place.pool)) return give_back(c, block.place.device, data, block.size);
+    if (!caching() || c.released_pools.contains(block.place.pool)) return give_back(c, block.place.device, data, block.size);
     c.free_blocks[block.place].emplace(block.size, data);
 }
 
@@ -163,13 +167,23 @@ void deallocate(void* data) noexcept {
     c.used.erase(found);
     c.usage[block.place.device].in_use -= block.size;
     if (block.other_streams.empty()) return keep(c, data, block);
-    Awaited waiting{data, block, {}};
-    for (cudaStream_t stream : block.other_streams) {
-        waiting.events.push_back(std::make_unique<Event>(false));
-        waiting.events.back()->record(stream);
+    try {
+        Awaited waiting{data, block, {}};
+        for (cudaStream_t stream : block.other_streams) {
+            waiting.events.push_back(std::make_unique<Event>(false));
+            waiting.events.back()->record(stream);
+        }
+        waiting.block.other_streams.clear();
+        c.awaited.push_back(std::move(waiting));
+    } catch (const std::exception&) {
+        // The GPU has failed, and whoever asks it for anything is told so; the block is not used again.
     }
-    waiting.block.other_streams.clear();
-    c.awaited.push_back(std::move(waiting));
+}
+
+void forget_stream(cudaStream_t stream) {
+    Cache& c = cache();
+    std::lock_guard lock(c.mutex);
+    for (auto& [data, block] : c.used) block.other_streams.erase(stream);
 }
 
 void record_stream(void* data, cudaStream_t stream) {
@@ -221,7 +235,6 @@ void release_pool(std::uint64_t pool) {
     c.released_pools.insert(pool);
     for (auto& [place, blocks] : c.free_blocks) {
         if (place.pool != pool) continue;
-        const DeviceGuard guard(place.device);
         for (const auto& [size, data] : blocks) give_back(c, place.device, data, size);
         blocks.clear();
     }
@@ -239,14 +252,33 @@ void* allocate_pinned(std::size_t bytes) {
     return data;
 }
 
-void deallocate_pinned(void* data) noexcept { cudaFreeHost(data); }
+void deallocate_pinned(void* data) noexcept {
+    const NotCaptured release;
+    cudaFreeHost(data);
+}
+
+namespace {
+
+/// Memory of the CPU that the driver copies out of before cudaMemcpyAsync returns.
+bool pageable(const void* data) {
+    cudaPointerAttributes where{};
+    check(cudaPointerGetAttributes(&where, data), "cudaPointerGetAttributes");
+    return where.type == cudaMemoryTypeUnregistered;
+}
+
+}  // namespace
 
 void copy_bytes(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes, bool wait) {
-    const bool within = to_device.type == DeviceType::cuda && from_device.type == DeviceType::cuda;
+    const bool between_gpus = to_device.type == from_device.type, within = to_device == from_device;
+    if (wait && !within && capturing())
+        fail<CudaError>("graph: a copy from ", from_device, " to ", to_device, " cannot be recorded: ", bytes,
+                        " bytes; nothing inside pe.cuda.graph may wait");
+    if (between_gpus && !within) synchronize(from_device.index);
     const DeviceGuard guard(to_device.type == DeviceType::cuda ? to_device.index : from_device.index);
     const cudaStream_t stream = current_stream();
+    const bool done_on_return = to_device.type == DeviceType::cuda && !between_gpus && pageable(from);
     check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream), "cudaMemcpyAsync");
-    if (!wait || within) return;
+    if (!wait || within || done_on_return) return;
     check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
     raise_faults_of_replays();
 }

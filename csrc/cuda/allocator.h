@@ -17,6 +17,8 @@ void deallocate(void* data) noexcept;
 
 /// The array is used on this stream, too: its memory is not handed out again before that work is done.
 void record_stream(void* data, cudaStream_t stream);
+/// The stream has done its work and ends.
+void forget_stream(cudaStream_t stream);
 
 struct MemoryStats {
     std::size_t in_use, cached, peak, free, total;  // bytes; free and total: of the GPU, as the driver says
@@ -35,7 +37,7 @@ void release_pool(std::uint64_t pool);
 void* allocate_pinned(std::size_t bytes);
 void deallocate_pinned(void* data) noexcept;
 
-/// On the current stream; waits for the end, unless the CPU's memory is pinned and `wait` is false.
+/// On the current stream; waits until the CPU's memory may change, unless it is pinned and `wait` is false.
 void copy_bytes(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes, bool wait = true);
 
 }  // namespace pyengine::cuda

@@ -6,6 +6,7 @@
 
 #include "csrc/cuda/allocator.h"
 #include "csrc/cuda/runtime.h"
+#include "kernels/cuda/device_memory.h"
 
 namespace pyengine::cuda {
 namespace {
@@ -23,9 +24,10 @@ Graphs& graphs() {
     return *instance;
 }
 
-int current_device() {
+/// Of a default stream, the current one.
+int device_of(cudaStream_t stream) {
     int device = 0;
-    check(cudaGetDevice(&device), "cudaGetDevice");
+    check(cudaStreamGetDevice(stream, &device), "cudaStreamGetDevice");
     return device;
 }
 
@@ -49,6 +51,7 @@ Stream::Stream(int device) : device_(device) {
 Stream::~Stream() {
     if (!owned_) return;
     cudaStreamSynchronize(handle_);  // the next stream may get the same handle, and with it the memory that was freed on this one
+    forget_stream(handle_);
     cudaStreamDestroy(handle_);
 }
 
@@ -58,21 +61,27 @@ void Stream::synchronize() const {
 }
 
 bool Stream::query() const { return done(cudaStreamQuery(handle_), "cudaStreamQuery"); }
-void Stream::wait(const Event& event) const { check(cudaStreamWaitEvent(handle_, event.handle(), 0), "cudaStreamWaitEvent"); }
-
-Event::Event(bool timing) {
-    check(cudaEventCreateWithFlags(&handle_, timing ? cudaEventDefault : cudaEventDisableTiming), "cudaEventCreateWithFlags");
+void Stream::wait(const Event& event) const {
+    if (event.handle()) check(cudaStreamWaitEvent(handle_, event.handle(), 0), "cudaStreamWaitEvent");
 }
 
-Event::~Event() { cudaEventDestroy(handle_); }
+Event::~Event() {
+    if (handle_) cudaEventDestroy(handle_);
+}
 
-void Event::record(cudaStream_t stream) { check(cudaEventRecord(handle_, stream), "cudaEventRecord"); }
+void Event::record(cudaStream_t stream) {
+    const DeviceGuard guard(device_of(stream));
+    if (!handle_)
+        check(cudaEventCreateWithFlags(&handle_, timing_ ? cudaEventDefault : cudaEventDisableTiming), "cudaEventCreateWithFlags");
+    check(cudaEventRecord(handle_, stream), "cudaEventRecord");
+}
+
 void Event::synchronize() const {
-    check(cudaEventSynchronize(handle_), "cudaEventSynchronize");
+    if (handle_) check(cudaEventSynchronize(handle_), "cudaEventSynchronize");
     raise_faults_of_replays();
 }
 
-bool Event::query() const { return done(cudaEventQuery(handle_), "cudaEventQuery"); }
+bool Event::query() const { return !handle_ || done(cudaEventQuery(handle_), "cudaEventQuery"); }
 
 double Event::elapsed_since(const Event& start) const {
     float milliseconds = 0;
@@ -90,22 +99,28 @@ Graph::~Graph() {
         const std::lock_guard lock(graphs().mutex);
         graphs().all.erase(this);
     }
-    if (executable_) cudaGraphExecDestroy(executable_);
+    if (executable_) {
+        const NotCaptured end;
+        cudaDeviceSynchronize();  // its memory goes
+        cudaGraphExecDestroy(executable_);
+    }
     if (replays_) deallocate(replays_);
     for (const Check& check : checks_) deallocate_pinned(check.found);
     checks_.clear();  // the arrays they hold go back to the pool
     release_pool(pool_);
 }
 
-void Graph::begin_capture() {
+void Graph::begin_capture(int device) {
     if (stream_ || executable_) fail_value("graph: captured already; make another graph");
     if (recorded) fail_value("graph: another graph is being captured in this thread; end that first");
-    const int device = current_device();
-    synchronize(device);
-    replays_ = static_cast<std::int64_t*>(allocate(sizeof *replays_, device));
-    stream_ = std::make_unique<Stream>(device);
+    empty_cache(device);  // the graph has memory of its own, and cannot take what is cached
+    const DeviceGuard guard(device);
+    if (!replays_) replays_ = static_cast<std::int64_t*>(allocate(sizeof *replays_, device));
+    auto stream = std::make_unique<Stream>(device);
+    cuda::check(cudaStreamBeginCapture(stream->handle(), cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
+    device_ = device;
+    stream_ = std::move(stream);
     before_ = current;
-    cuda::check(cudaStreamBeginCapture(stream_->handle(), cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
     current = stream_->handle();
     recorded = this;
     use_pool(pool_);
@@ -127,6 +142,7 @@ void Graph::end_capture() {
 
 void Graph::replay() {
     if (!executable_) fail_value("graph: nothing was captured; use it in 'with pe.cuda.graph(g)' first");
+    const DeviceGuard guard(device_);
     cuda::check(cudaMemcpyAsync(replays_, &replayed_, sizeof replayed_, cudaMemcpyHostToDevice, current), "cudaMemcpyAsync");
     cuda::check(cudaGraphLaunch(executable_, current), "cudaGraphLaunch");
     ++replayed_;
@@ -136,13 +152,15 @@ void Graph::check(const std::int64_t* place, std::function<void(std::int64_t)> f
     auto* found = static_cast<std::int64_t*>(allocate_pinned(sizeof *place));
     *found = -1;
     checks_.push_back({found, std::move(fail)});
-    cuda::check(cudaMemcpyAsync(found, place, sizeof *place, cudaMemcpyDeviceToHost, current), "cudaMemcpyAsync");
+    kernels::keep_first<Isa::cuda>(place, found);
 }
 
 void Graph::raise_faults() {
     for (const Check& check : checks_) {
-        const std::int64_t position = std::exchange(*static_cast<volatile std::int64_t*>(check.found), -1);
-        if (position >= 0) check.fail(position);
+        const std::int64_t position = *static_cast<volatile std::int64_t*>(check.found);
+        if (position < 0) continue;
+        *check.found = -1;
+        check.fail(position);
     }
 }
 

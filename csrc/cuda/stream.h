@@ -38,9 +38,10 @@ private:
     bool owned_ = true;
 };
 
+/// Belongs to the GPU of the stream that it is first recorded on.
 class Event {
 public:
-    explicit Event(bool timing);
+    explicit Event(bool timing) : timing_(timing) {}
     ~Event();
     Event(const Event&) = delete;
     Event& operator=(const Event&) = delete;
@@ -53,6 +54,7 @@ public:
     cudaEvent_t handle() const { return handle_; }
 
 private:
+    bool timing_;
     cudaEvent_t handle_ = nullptr;
 };
 
@@ -67,7 +69,7 @@ public:
     Graph(const Graph&) = delete;
     Graph& operator=(const Graph&) = delete;
 
-    void begin_capture();
+    void begin_capture(int device);
     void end_capture();
     /// Gives all of it to the current stream.
     void replay();
@@ -86,11 +88,24 @@ private:
 
     std::unique_ptr<Stream> stream_;
     cudaStream_t before_ = nullptr;
+    int device_ = 0;
     std::uint64_t pool_;
     cudaGraphExec_t executable_ = nullptr;
     std::int64_t* replays_ = nullptr;
     std::int64_t replayed_ = 0;
     std::vector<Check> checks_;
+};
+
+/// While a stream of this thread is captured, the driver must be told that what is allocated and freed is no part of it.
+class NotCaptured {
+public:
+    NotCaptured() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+    ~NotCaptured() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+    NotCaptured(const NotCaptured&) = delete;
+    NotCaptured& operator=(const NotCaptured&) = delete;
+
+private:
+    cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
 };
 
 /// Whether work of this thread is being recorded, not run.

@@ -57,6 +57,7 @@ kernels::AttentionProblem problem_of(const Array& q, const Array& k, const Array
     p.dropout = options.dropout;
     p.seed = options.seed;
     p.offset = options.offset;
+    p.replays = replays(q.device());
     p.lanes = kernels::thread_count();
     return p;
 }

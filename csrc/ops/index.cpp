@@ -55,7 +55,8 @@ private:
                 fail<IndexError>(op, ": index out of range: ", index, " on axis ", axes[k], " of size ", size, "; must be in [", -size,
                                  ", ", size, ")");
         }
-        throw std::logic_error("index_offsets: named a position whose indices are valid");
+        fail<IndexError>(op, ": index out of range: at position ", position,
+                         " of the indices, which have changed since; a CUDA graph used it");
     }
 
     std::int64_t count_;
@@ -186,6 +187,13 @@ void index_put(const Array& x, const std::vector<Array>& indices, const Dims& ax
         const Array ready = prepared("index_put", source, at.shape, target);
         scattered("index_put", how, target, offsets, {}, group(target, 0, target.shape().size(), at.axes), ready);
     });
+}
+
+Array find_outside(const Array& x, std::int64_t n, std::int64_t exempt) {
+    const Array position({}, DType::int64, x.device());
+    const kernels::FindOutsideArgs args{x.data<std::int64_t>(), x.size(), n, exempt, position.data<std::int64_t>()};
+    on_device(x.device(), [&]<Isa level> { kernels::find_outside<level>(args); });
+    return position;
 }
 
 Array take(const Array& x, const Array& indices, std::int64_t axis) {

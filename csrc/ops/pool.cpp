@@ -14,11 +14,17 @@ void check_windows(const char* op, const Dims& in_size, const PoolWindows& windo
         if (first.size() != count.size() || first.size() != windows.divisor[axis].size())
             fail_value(op, ": window lists differ in length: ", first.size(), ", ", count.size(), ", ", windows.divisor[axis].size(),
                        "; one entry for each output");
+        std::int64_t largest_first = 0, largest_last = 0;
         for (std::size_t i = 0; i < first.size(); ++i) {
             const std::int64_t last = first[i] + (count[i] - 1) * windows.step[axis];
             if (count[i] < 1 || first[i] < 0 || last >= in_size[axis])
                 fail_value(op, ": window ", i, " sees nothing or leaves the input: first ", first[i], ", count ", count[i], ", size ",
                            in_size[axis], "; every window must hold at least one element of the input");
+            largest_first = std::max(largest_first, first[i]);
+            largest_last = std::max(largest_last, last);
+            if (first[i] + windows.step[axis] <= largest_first || last + windows.step[axis] <= largest_last)
+                fail_value(op, ": window ", i, " begins or ends before one in front of it: first ", first[i], ", last ", last,
+                           "; windows must be in order");
         }
     }
 }

@@ -72,7 +72,10 @@ struct Operands {
         problem.weight = weight ? weight->raw() : nullptr;
         problem.ignore_index = options.ignore_index;
         problem.label_smoothing = options.label_smoothing;
-        if (indices) check_inside(target, problem.n, options.ignore_index, fail_at, problem.n, options.ignore_index);
+    }
+
+    void check_classes() const {
+        if (problem.classes) check_inside(target, problem.n, problem.ignore_index, fail_at, problem.n, problem.ignore_index);
     }
 
     Array logits, target;
@@ -85,6 +88,7 @@ struct Operands {
 std::pair<Array, Array> softmax_cross_entropy(const Array& logits, const Array& target, const CrossEntropyOptions& options) {
     check(logits, target, options);
     const Operands operands(logits, target, options);
+    operands.check_classes();
     const Device device = logits.device();
     const Array loss(row_shape(logits), accumulation_type(logits.dtype()), device), logsumexp(loss.shape(), loss.dtype(), device);
     const kernels::SoftmaxCrossEntropyArgs args{operands.problem, loss.raw(), logsumexp.raw()};
@@ -98,6 +102,7 @@ Array softmax_cross_entropy_backward(const Array& grad, const Array& logsumexp, 
     check_same_shape(op, "grad", grad, "logsumexp", logsumexp);
     common_device(op, {&logits, &grad, &logsumexp});
     const Operands operands(logits, target, options);
+    if (logits.device() == Device{}) operands.check_classes();  // elsewhere that waits, and the kernel ignores bad classes
     const Array g = astype(grad, accumulation_type(logits.dtype())), log_total = astype(logsumexp, g.dtype()),
                 dlogits(logits.shape(), logits.dtype(), logits.device());
     const kernels::SoftmaxCrossEntropyBackwardArgs args{operands.problem, g.raw(), log_total.raw(), dlogits.raw()};

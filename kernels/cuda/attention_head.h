@@ -100,13 +100,14 @@ struct Head {
         static_assert(Tiles::rows * Tiles::columns <= 32);
         if (p.dropout == 0) return ~0u;
         const std::uint64_t threshold = probability_threshold(1 - p.dropout);
+        const auto replay = p.replays ? static_cast<std::uint32_t>(*p.replays) : 0u;
         std::uint32_t bits = 0;
 #pragma unroll 1
         for (int n = 0; n < Tiles::rows * Tiles::columns; ++n) {
             const int row = Tiles::row(n / Tiles::columns), column = Tiles::column(n % Tiles::columns);
             const std::int64_t i = i0 + (transposed ? column : row), j = j0 + (transposed ? row : column);
             const std::uint64_t position = p.offset + static_cast<std::uint64_t>(this->row(i) * p.keys + j);
-            bits |= std::uint32_t{hit(philox_word(p.seed, RandomStream::words32, position), threshold)} << n;
+            bits |= std::uint32_t{hit(philox_word(p.seed, RandomStream::words32, position, replay), threshold)} << n;
         }
         return bits;
     }

@@ -42,6 +42,7 @@ struct Windows {
     std::int64_t step[3];
 
     __device__ std::int64_t at(int axis, std::int64_t output, std::int64_t t) const { return first[axis][output] + t * step[axis]; }
+    __device__ std::int64_t last(int axis, std::int64_t output) const { return at(axis, output, count[axis][output] - 1); }
     __device__ std::int64_t divisor_of(const Position& p) const { return divisor[0][p.z] * divisor[1][p.y] * divisor[2][p.x]; }
     __device__ bool sees(int axis, std::int64_t output, std::int64_t input) const {
         const std::int64_t beyond = input - first[axis][output];
@@ -114,23 +115,32 @@ __global__ void average(Planes in, Planes out, Windows windows, const T* x, T* y
     });
 }
 
-/// For every position along an axis, [from, to) holds all outputs that see it.
+/// For every position along an axis, [from, to) holds all outputs that see it, and perhaps some beside them.
 struct Seers {
     std::int64_t *from[3], *to[3];
 };
+
+/// The first of `count` outputs for which `holds`, to within those that padding cuts; `count` if none.
+template <typename Holds>
+__device__ std::int64_t first_output(std::int64_t count, Holds holds) {
+    std::int64_t low = 0, high = count;
+    while (low < high) {
+        const std::int64_t middle = (low + high) / 2;
+        if (holds(middle))
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
 
 __global__ void find_seers(Planes in, Planes out, Windows windows, Seers seers) {
     each_index(in.size[0] + in.size[1] + in.size[2], [&](std::int64_t i) {
         int axis = 0;
         while (i >= in.size[axis]) i -= in.size[axis++];
-        std::int64_t from = out.size[axis], to = 0;
-        for (std::int64_t output = 0; output < out.size[axis]; ++output) {
-            if (!windows.sees(axis, output, i)) continue;
-            from = min(from, output);
-            to = output + 1;
-        }
-        seers.from[axis][i] = from;
-        seers.to[axis][i] = to;
+        const std::int64_t step = windows.step[axis];
+        seers.from[axis][i] = first_output(out.size[axis], [&](std::int64_t output) { return windows.last(axis, output) + step > i; });
+        seers.to[axis][i] = first_output(out.size[axis], [&](std::int64_t output) { return windows.first[axis][output] - step >= i; });
     });
 }
 
@@ -173,7 +183,7 @@ __global__ void add_maxima(Planes in, Planes out, const T* y, const std::int64_t
             while (__syncthreads_or(waits)) {
                 if (waits) atomicMin(&turns[at], threadIdx.x);
                 __syncthreads();
-                const int adds = waits & (turns[at] == threadIdx.x);
+                const int adds = waits && turns[at] == threadIdx.x;
                 __syncthreads();
                 if (adds) {
                     sums[at] += convert<A>(y[first_output + output]);

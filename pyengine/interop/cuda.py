@@ -47,7 +47,8 @@ def from_cuda_array_interface(obj: Any) -> Tensor:
         raise ValueError(f"asarray: strides are no multiples of the item size: {strides}, {numpy_dtype.itemsize}; copy the array first")
     steps = tuple(step // numpy_dtype.itemsize for step in strides)
     address, readonly = described["data"]
+    result = _tensor.Tensor(_engine.cuda_from_address(address, shape, steps, as_dtype(numpy_dtype), obj, bool(readonly)))
     stream = described.get("stream")
     if stream is not None:
-        _engine.cuda_order_streams(0 if stream == 1 else stream, _engine.cuda_current_stream())
-    return _tensor.Tensor(_engine.cuda_from_address(address, shape, steps, as_dtype(numpy_dtype), obj, bool(readonly)))
+        _engine.cuda_order_streams(0 if stream == 1 else stream, _engine.cuda_current_stream(), int(result.device.partition(":")[2] or 0))
+    return result

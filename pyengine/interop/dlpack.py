@@ -34,9 +34,9 @@ def to_dlpack(x: Tensor, stream: Any, max_version: tuple[int, int] | None, dl_de
     if x._requires_grad:
         raise BufferError("__dlpack__: on the tape: a consumer could not follow the gradient; export x.detach()")
     versioned = max_version is not None and max_version[0] >= 1
-    if device != _cpu:
-        _let_wait(stream)
     array = _tensor.ops.copy(x)._array if copy else x._array
+    if device != _cpu:
+        _let_wait(stream, device[1])
     if array.readonly and not versioned:
         raise BufferError("__dlpack__: read-only memory: a legacy capsule cannot say so; ask for max_version=(1, 0) or copy=True")
     return _engine.to_dlpack(array, versioned, array.readonly, bool(copy))
@@ -51,12 +51,12 @@ def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = Non
     return result if wanted is None else _tensor.ops.to(result, wanted)
 
 
-def _let_wait(stream: Any) -> None:
+def _let_wait(stream: Any, device: int) -> None:
     """Makes a consumer's stream wait for ours: None and 1 name the default one, 2 that of a thread, -1 none."""
     if stream == 0 or (stream is not None and not isinstance(stream, int)):
         raise ValueError(f"__dlpack__: ambiguous stream: {stream!r}; must be None, -1, 1, 2, or the address of a stream")
     if stream != -1:
-        _engine.cuda_order_streams(_engine.cuda_current_stream(), 0 if stream in (None, 1) else stream)
+        _engine.cuda_order_streams(_engine.cuda_current_stream(), 0 if stream in (None, 1) else stream, device)
 
 
 def _capsule(x: Any, copy: bool | None) -> Any:

@@ -127,6 +127,12 @@ def test_every_replay_of_adam_is_one_more_step() -> None:
     np.testing.assert_allclose(on_cpu(steps(replayed)[0]), on_cpu(steps(called)[0]), rtol=1e-6)
 
 
+def test_every_replay_of_attention_drops_other_weights() -> None:
+    q = pe.ones((1, 2, 16, 64), device="cuda", dtype="float16")
+    replay = pe.cuda.captured(lambda: pe.nn.functional.scaled_dot_product_attention(q, q, q, dropout_p=0.5))
+    assert not np.array_equal(on_cpu(replay()), on_cpu(replay()))
+
+
 def test_every_replay_draws_numbers_of_its_own() -> None:
     x = pe.ones((1000,), device="cuda")
     replay = pe.cuda.captured(lambda: pe.nn.functional.dropout(x, 0.5))
@@ -147,6 +153,12 @@ def test_what_a_replay_finds_wrong_is_raised_when_the_cpu_waits() -> None:
     with pytest.raises(IndexError, match="class out of range: 7 at position 2"):
         pe.cuda.synchronize()
     pe.cuda.synchronize()
+    loss()
+    target[2] = 0
+    loss()  # the first fault is kept until somebody waits
+    with pytest.raises(IndexError, match="class out of range"):
+        pe.cuda.synchronize()
+    target[2] = 7
     rows()
     with pytest.raises(IndexError, match="take: index out of range: 7 on axis 0 of size 4"):
         pe.cuda.synchronize()
