@@ -1,7 +1,7 @@
 """How long a build of the package takes, and how large it is: ``python -m benchmarks.build --out FILE``.
 
-Builds a wheel of this checkout in a folder of its own, with the CUDA backend by NVIDIA's wheels unless PYENGINE_CUDA says otherwise, without a
-compiler cache. The time that counts is that of the processors: what a clock shows depends on how many there are, and on what else they do.
+Builds a wheel of this checkout in a folder of its own, without a compiler cache, with the CUDA backend by NVIDIA's wheels unless PYENGINE_CUDA
+says otherwise. The time that counts is that of the processors: what a clock shows depends on their number, and on what else they do.
 """
 
 from __future__ import annotations
@@ -21,21 +21,12 @@ ROOT = Path(__file__).parent.parent
 
 
 def build(folder: Path) -> dict[str, object]:
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--wheel-dir",
-        str(folder),
-        f"-Cbuild-dir={folder / 'build'}",
-        str(ROOT),
-    ]
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", f"-Cbuild-dir={folder / 'build'}"]
     cuda = os.environ.get("PYENGINE_CUDA", "WHEELS")
     start = time.monotonic()
-    subprocess.run(command, check=True, env={**os.environ, "PYENGINE_CUDA": cuda, "CCACHE_DISABLE": "1"})
+    subprocess.run(
+        [*command, "--wheel-dir", str(folder), str(ROOT)], check=True, env={**os.environ, "PYENGINE_CUDA": cuda, "CCACHE_DISABLE": "1"}
+    )
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     wheel = next(folder.glob("*.whl"))
     with zipfile.ZipFile(wheel) as files:
@@ -49,9 +40,7 @@ def build(folder: Path) -> dict[str, object]:
         "load": round(os.getloadavg()[2], 1),
         "wheel_megabytes": round(wheel.stat().st_size / 1e6, 1),
         "module_megabytes": round(module.file_size / 1e6, 1),
-        "commit": subprocess.run(
-            ["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
-        ).stdout.strip(),
+        "commit": subprocess.check_output(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], text=True).strip(),
         "date": time.strftime("%Y-%m-%d"),
     }
 
