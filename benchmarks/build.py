@@ -1,7 +1,7 @@
 """How long a build of the package takes, and how large it is: ``python -m benchmarks.build --out FILE``.
 
-Builds a wheel of this checkout in a folder of its own, without a compiler cache, with the CUDA backend by NVIDIA's wheels unless PYENGINE_CUDA
-says otherwise. The time that counts is that of the processors: what a clock shows depends on their number, and on what else they do.
+Builds a wheel of this checkout in a folder of its own, without a compiler cache, with the CUDA backend by NVIDIA's wheels unless
+PYENGINE_CUDA says otherwise. The time that counts is that of the processors: a clock's depends on their number, and on what else they do.
 """
 
 from __future__ import annotations
