@@ -38,13 +38,11 @@ public:
     static constexpr bool across = across_;
     static constexpr unsigned threads = 256, lines = 128, in_chunk = 16 / sizeof(E), depth = 4 * in_chunk;
 
-    /// The one with element (line, p).
-    __device__ Chunk& chunk(unsigned line, unsigned p) {
-        if constexpr (across)
-            return chunks_[p * pitch + line / in_chunk];
-        else
-            return chunks_[line * pitch + (p / in_chunk ^ line / 2 % 4)];
+    /// The number of the chunk with element (line, p).
+    static constexpr unsigned index(unsigned line, unsigned p) {
+        return across ? p * pitch + line / in_chunk : line * pitch + (p / in_chunk ^ line / 2 % 4);
     }
+    __device__ Chunk& chunk(unsigned line, unsigned p) { return chunks_[index(line, p)]; }
 
     /// Fragments of 16 lines and 32 bytes of depth: four matrices of 8 lines and 16 bytes, of which the lane gets a word each. The second is
     /// the first's neighbour in the depth, or in the lines, as the factor's part in a product of mma has it.
@@ -72,6 +70,23 @@ private:
 
     Chunk chunks_[across ? depth * pitch : lines * pitch];
 };
+
+/// Whether what is read, and what is written, at once lies in different banks: of 32, a chunk fills 4.
+template <typename E, bool across>
+constexpr bool banks_differ() {
+    using Stage = FactorStage<E, across>;
+    const bool by_word = across && sizeof(E) == 4;
+    unsigned read = 0, written = 0;
+    for (unsigned i = 0; i < (by_word ? 32 : 8); ++i) {
+        const unsigned word = (Stage::index(i % 8, i / 8) * 4 + i % 4) % 32;
+        read |= 1u << (by_word ? word : Stage::index(across ? 0 : i, across ? i : 0) % 8);
+    }
+    for (unsigned i = 0; i < 8; ++i)
+        written |= 1u << Stage::index(across ? i * Stage::in_chunk : i / 4, across ? 0 : i % 4 * Stage::in_chunk) % 8;
+    return read == (by_word ? ~0u : 0xffu) && written == 0xffu;
+}
+static_assert(banks_differ<float16, false>() && banks_differ<float16, true>());
+static_assert(banks_differ<float, false>() && banks_differ<float, true>());
 
 /// A thread's part in copying chunks.
 template <typename Loader, typename Stage>
