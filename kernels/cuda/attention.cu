@@ -74,7 +74,7 @@ __global__ void __launch_bounds__(Tiles::threads, Tiles::blocks_on_sm) attend(co
         head.template to_scores<Tiles>(scores, first, key);
         online.absorb(scores);
         if (args.dropout > 0) {
-            const std::uint32_t kept = head.template kept<Tiles>(first, key);
+            const std::uint32_t kept = Tiles::kept(head, first, key);
             each_element<rows, columns>([&](int r, int c) { scores[r][c] *= static_cast<A>(kept >> (r * columns + c) & 1); });
         }
         products.add_values(n, steps, scores, online.out);

@@ -82,7 +82,7 @@ __global__ void __launch_bounds__(Tiles::threads, Tiles::blocks_on_sm) pull_to_k
             A weights[rows][columns] = {}, slopes[rows][columns] = {};
             products.multiply(n, steps, [&](int at) { return head.queries(first_query + std::int64_t{at} * step); }, weights, slopes);
             head.template to_scores<Tiles, true>(weights, query, first);
-            const std::uint32_t kept = head.template kept<Tiles, true>(query, first);
+            const std::uint32_t kept = args.dropout > 0 ? Tiles::template kept<true>(head, query, first) : ~0u;
 #pragma unroll
             for (int c = 0; c < columns; ++c) {
                 const auto of_query = head.statistics(query + Tiles::column(c));
@@ -121,7 +121,7 @@ __global__ void __launch_bounds__(Tiles::threads, Tiles::blocks_on_sm) pull_to_q
         const std::int64_t key = std::int64_t{n} * step;
         products.multiply(n, steps, [&](int at) { return head.keys(std::int64_t{at} * step); }, weights, slopes);
         head.template to_scores<Tiles>(weights, first, key);
-        const std::uint32_t kept = head.template kept<Tiles>(first, key);
+        const std::uint32_t kept = args.dropout > 0 ? Tiles::kept(head, first, key) : ~0u;
         each_element<rows, columns>(
             [&](int r, int c) { pull<Tiles>(of_query[r], kept >> (r * columns + c) & 1, kept_factor, weights[r][c], slopes[r][c]); });
         products.add_x(slopes, dq);

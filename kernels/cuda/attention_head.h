@@ -94,20 +94,20 @@ struct Head {
     /// z, where it is not 0.
     __device__ A kept_factor() const { return static_cast<A>(1 / (1 - p.dropout)); }
 
-    /// Whether z is kept_factor(), and not 0, for each element of such a tile: bit r * columns + c.
-    template <typename Tiles, bool transposed = false>
-    __device__ std::uint32_t kept(std::int64_t i0, std::int64_t j0) const {
-        static_assert(Tiles::rows * Tiles::columns <= 32);
-        if (p.dropout == 0) return ~0u;
+    /// Whether z is kept_factor(), and not 0, for query i and `count` keys from j on, as bits. Each block of philox is drawn once.
+    __device__ std::uint32_t kept(std::int64_t i, std::int64_t j, unsigned count) const {
         const std::uint64_t threshold = probability_threshold(1 - p.dropout);
         const auto replay = p.replays ? static_cast<std::uint32_t>(*p.replays) : 0u;
+        const std::uint64_t first = p.offset + static_cast<std::uint64_t>(row(i) * p.keys + j);
         std::uint32_t bits = 0;
 #pragma unroll 1
-        for (int n = 0; n < Tiles::rows * Tiles::columns; ++n) {
-            const int row = Tiles::row(n / Tiles::columns), column = Tiles::column(n % Tiles::columns);
-            const std::int64_t i = i0 + (transposed ? column : row), j = j0 + (transposed ? row : column);
-            const std::uint64_t position = p.offset + static_cast<std::uint64_t>(this->row(i) * p.keys + j);
-            bits |= std::uint32_t{hit(philox_word(p.seed, RandomStream::words32, position, replay), threshold)} << n;
+        for (std::uint64_t block = first / 4; block * 4 < first + count; ++block) {
+            const PhiloxBlock words = philox(p.seed, RandomStream::words32, block, replay);
+#pragma unroll
+            for (unsigned w = 0; w < 4; ++w) {
+                const std::uint64_t n = block * 4 + w - first;  // before the first it is more than any count
+                if (n < count) bits |= std::uint32_t{hit(words.word[w], threshold)} << n;
+            }
         }
         return bits;
     }

@@ -6,20 +6,19 @@
 // in registers: two 16 x 8 sums lie there as one 16 x 16 factor of the next product does.
 //
 //   width                       64        128       256
-//   forward: registers          128, 126  168       237, 247    nvcc 13.0: sm_80, sm_90a
+//   forward: registers          152, 144  205, 210  251, 247    nvcc 13.0: sm_80, sm_90a; nothing is spilled
 //     shared memory, KiB        24        48        96
-//     blocks on an SM           4         3         1, 2        A100, H100
-//   backward, keys: registers   193, 196  253       245, 249
-//   backward, queries           153, 155  192, 188  205, 198
+//     blocks on an SM           3         2         1, 2        A100, H100
+//   backward, keys: registers   200, 198  255       248, 250
+//   backward, queries           159       196, 191  208, 204
 //     shared memory, KiB        32        64        96
 //     blocks on an SM           2 and 3   2         1, 2
 //
-// Nothing is spilled but 16 bytes in the forward pass of width 128, which three blocks on an SM cost; with two, 212 registers.
 // For each product of 16 x 16 x 8 a warp reads 256 bytes of shared memory, in the scores of the backward pass 384: on an A100 the first is
 // just what an SM reads while its tensor cores multiply. 32 rows for each warp would halve it, with sums that fill the registers at width
-// 128. Rejected by arithmetic: rows padded by 16 bytes instead of exchanged chunks, which at width 256 are beyond the 99 KiB of sm_86 and
-// sm_89; in the backward pass, moving tiles of 64 rows at width 128, 96 KiB; queries in registers at width 256, 224 with scores and sums
-// alone.
+// 128. Rejected: one block more on an SM in the forward pass, for which up to 88 bytes are spilled at width 128. Rejected by arithmetic:
+// rows padded by 16 bytes instead of exchanged chunks, which at width 256 are beyond the 99 KiB of sm_86 and sm_89; in the backward pass,
+// moving tiles of 64 rows at width 128, 96 KiB; queries in registers at width 256, 224 with scores and sums alone.
 #pragma once
 
 #include "kernels/cuda/attention_simt.h"
@@ -75,6 +74,22 @@ struct Mma {
     __device__ static int row(int r) { return static_cast<int>(warp_row() + lane() / 4) + 8 * r; }
     __device__ static int column(int c) { return c / 2 * 8 + static_cast<int>(lane() % 4) * 2 + c % 2; }
     __device__ static float exponential(float x) { return exp2f(x * 1.44269504f); }
+
+    /// Head::kept for the tile of queries i0, i0 + 1, ... and keys j0, j0 + 1, ...: bit r * columns + c. A lane draws for one query and
+    /// some neighbouring keys what other lanes need.
+    template <bool transposed = false>
+    __device__ static std::uint32_t kept(const Head<T>& head, std::int64_t i0, std::int64_t j0) {
+        constexpr unsigned queries = transposed ? step : 16, keys = transposed ? 16 : step, share = keys * queries / 32;
+        const std::int64_t query = i0 + (transposed ? 0 : warp_row()) + lane() % queries;
+        const std::uint32_t drawn = head.kept(query, j0 + (transposed ? warp_row() : 0) + lane() / queries * share, share);
+        std::uint32_t bits = 0;
+        each_element<rows, columns>([&](int r, int c) {
+            const unsigned i = transposed ? Mma::column(c) : row(r) % 16, j = transposed ? row(r) % 16 : Mma::column(c);
+            const std::uint32_t word = __shfl_sync(0xffffffffu, drawn, static_cast<int>(i + j / share * queries));
+            bits |= (word >> j % share & 1) << (r * columns + c);
+        });
+        return bits;
+    }
 
     /// Writes factor * values to rows first, first + 1, ... of a matrix (count, width), by way of shared memory, 16 bytes at a time.
     __device__ static void store(T* to, std::int64_t first, std::int64_t count, std::int64_t column, std::int64_t columns, float factor,
@@ -160,7 +175,7 @@ class MmaForward : public Mma<T, width, tile, width> {
     };
 
 public:
-    static constexpr int blocks_on_sm = width == 64 ? 4 : width == 128 ? 3 : 2;
+    static constexpr int blocks_on_sm = width == 64 ? 3 : 2;
     static constexpr std::size_t shared_bytes = sizeof(Shared);
 
     __device__ MmaForward(const Head<T>& head, std::int64_t first, std::int64_t /*column*/) : k_(head.k()), v_(head.v()) {

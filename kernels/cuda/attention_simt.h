@@ -34,6 +34,18 @@ struct Simt {
     __device__ static int column(int c) { return static_cast<int>(threadIdx.x) % side + side * c; }
     __device__ static A exponential(A x) { return exp(x); }
 
+    /// Head::kept for the tile of queries i0, i0 + 1, ... and keys j0, j0 + 1, ...: bit r * columns + c.
+    template <bool transposed = false>
+    __device__ static std::uint32_t kept(const Head<T>& head, std::int64_t i0, std::int64_t j0) {
+        std::uint32_t bits = 0;
+#pragma unroll 1
+        for (int n = 0; n < rows * columns; ++n) {
+            const int i = transposed ? column(n % columns) : row(n / columns), j = transposed ? row(n / columns) : column(n % columns);
+            bits |= head.kept(i0 + i, j0 + j, 1) << n;
+        }
+        return bits;
+    }
+
     /// Writes factor * values to rows first, first + 1, ... of a matrix (rows, width).
     __device__ static void store(T* to, std::int64_t first, std::int64_t count, std::int64_t column, std::int64_t width, A factor,
                                  const A (&values)[rows][result_columns]) {
