@@ -1,6 +1,7 @@
 #include "kernels/simulator/grid.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <list>
@@ -267,6 +268,7 @@ void Launch::run() {
 }
 
 void report_at_next_launch(const std::string& message) {
+    std::fprintf(stderr, "%s\n", message.c_str());  // the program may not get as far as a launch
     if (before_launch.empty()) before_launch = message;
 }
 

@@ -110,15 +110,17 @@ def _compiled(name: str, source: str, level: str) -> Path:
     with tempfile.TemporaryDirectory(dir=library.parent) as folder:
         translated, compiled, made = (Path(folder, name) for name in (name, "program.o", "program.so"))
         translated.write_text(source)
-        _run(compiler, *_FLAGS, *_volatile(compiler), level, f"-I{_include()}", "-c", str(translated), "-o", str(compiled))
+        _run(compiler, *_FLAGS, *_checks(compiler), level, f"-I{_include()}", "-c", str(translated), "-o", str(compiled))
         _run(compiler, "-shared", str(compiled), str(engine), "-o", str(made))  # without the sanitizer's library: the engine stands in
         made.replace(library)
     return library
 
 
-def _volatile(compiler: str) -> tuple[str, ...]:
-    """That volatile accesses are reported as such."""
-    return ("-mllvm", "-tsan-distinguish-volatile") if "clang" in compiler else ("--param", "tsan-distinguish-volatile=1", "-Wno-tsan")
+def _checks(compiler: str) -> tuple[str, ...]:
+    """That volatile accesses are reported as such, and indices of arrays at the end of a structure are checked."""
+    if "clang" in compiler:
+        return ("-mllvm", "-tsan-distinguish-volatile")
+    return ("--param", "tsan-distinguish-volatile=1", "-Wno-tsan", "-fsanitize=bounds-strict")
 
 
 def _run(*command: str) -> None:

@@ -1,6 +1,6 @@
 """Plants faults in copies of the CUDA kernels, one at a time, and requires the simulator to report each; and nothing in the originals.
 
-    python -m tests.simulator.mutate [--unit NAME] [--rule KIND] [--every N]
+    python -m tests.simulator.mutate [--unit NAME] [--file NAME] [--rule KIND] [--every N]
 
 A fault is a place in a kernel changed by one of the rules of mutants.py: a barrier removed, a wait weakened, a fence dropped, an index
 past the edge, a phase not flipped, a swizzle off. What includes it is compiled again and linked with the objects of the newest build
@@ -80,6 +80,8 @@ def outcome(unit: str, overlay: Path | None = None, engine: Path | None = None) 
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
     except subprocess.TimeoutExpired:
         return "failed: no end within 300 s"
+    if reports := [line for line in done.stderr.splitlines() if line.startswith("simulator: ")]:  # and whatever came of it
+        return f"reported: {reports[0]}"
     said = {0: "silent", REPORTED: f"reported: {done.stdout.strip()}", WRONG_VALUES: f"wrong values: {done.stdout.strip()}"}
     return said.get(done.returncode, f"failed: status {done.returncode}: {done.stderr.strip()[-200:]}")
 
@@ -105,7 +107,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--unit", action="append", help="this kernel's only; may be repeated")
     parser.add_argument("--rule", choices=[rule.name for rule in RULES], help="faults of this kind only")
-    parser.add_argument("--file", help="faults in files of this name only")
+    parser.add_argument("--file", action="append", help="faults in files of this name only; may be repeated")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth mutant")
     arguments = parser.parse_args()
     listed = tomllib.loads((Path(__file__).parent / "mutants.toml").read_text())["harmless"]
@@ -114,7 +116,8 @@ def main() -> int:
     if len(harmless) < len(listed):
         raise SystemExit("mutate: mutants.toml lists what is no mutant any more, or another line")
     chosen = [m for m in every if arguments.unit is None or not {*arguments.unit}.isdisjoint(m.units)]
-    chosen = [m for m in chosen if arguments.rule in (None, m.rule.name) and arguments.file in (None, Path(m.file).name)]
+    chosen = [m for m in chosen if arguments.file is None or Path(m.file).name in arguments.file]
+    chosen = [m for m in chosen if arguments.rule in (None, m.rule.name)]
     chosen = [m for m in chosen if m.name not in harmless][:: arguments.every]
     wrong = 0
     for unit in dict.fromkeys(unit for m in chosen for unit in m.units):

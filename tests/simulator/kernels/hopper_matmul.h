@@ -12,7 +12,8 @@
 //
 // Arithmetic: threads 384, so 168 registers each when launched; the producer keeps 40, each other thread has 232, of which 64 are sums:
 // 40 + 2 x 232 = 504 = 3 x 168. Shared memory: 3 stages x 32 KiB + 64 KiB for the way out. Traffic: A is read columns / 128 times, B
-// rows / 256 times. Has run in the simulator only.
+// rows / 256 times. On the way out rows are 512 bytes apart, so 8 lanes meet in each bank: padding or a swizzle would spread them. Has run in
+// the simulator only.
 #pragma once
 
 #include "kernels/cuda/primitives/fence.h"
