@@ -54,6 +54,7 @@ template <typename E>
 struct Positions {
     using Element = E;
     using Line = Place;
+    static constexpr bool even_lines = false;
 
     Source<E> source;
     Digits positions, taps;
@@ -71,6 +72,7 @@ template <typename E>
 struct Taps {
     using Element = E;
     using Line = Place;
+    static constexpr bool even_lines = false;
 
     Source<E> source;
     Digits positions, taps;
@@ -88,6 +90,7 @@ template <typename E>
 struct Weights {
     using Element = E;
     using Line = std::int64_t;
+    static constexpr bool even_lines = true, even_depths = false;
 
     const E* data;
     std::int64_t line_stride, channel_stride;
@@ -112,6 +115,7 @@ template <typename E>
 struct Channels {
     using Element = E;
     using Line = std::int64_t;
+    static constexpr bool even_lines = true, even_depths = false;
 
     const E* data;
     std::int64_t image_stride, volume;

@@ -4,13 +4,17 @@
 // columns of B, both called lines, has
 //     L::Element;  element_at = line(i) and depth_at(p), each computed once;  load(line, depth): the element, widened by the tile
 //     along_depth(): whether neighbouring threads shall read neighbouring depths of a line, or neighbouring lines at one depth
+//     even_lines: element (i, p) lies at start(i) + distance(p), and line(i) is i * line(1), in elements
+//     even_depths, of those: distance(p) = depth(p) is p * depth(1); else along_depth() is true
 //
 // Algorithm: for each step of `depth`, all threads bring rows x depth elements of A and depth x columns of B to shared memory, transposed so
 // that depth comes first; then each thread adds depth outer products of row_share by column_share values to the sums in its registers. Two
 // stages: while one is multiplied, the elements of the next are on their way to registers. One barrier for each step.
 //
 // Arithmetic, for floats and a tile of 128 x 128 x 8 with 8 x 8 sums:  threads 256; shared memory 2 stages x 8 x 2 x 132 x 4 = 16.5 KiB;
-// registers 64 sums + 16 factors + 8 elements on their way, and addresses: 128 and 120 bytes spilled (nvcc 13.0, sm_90a), two blocks on an SM.
+// registers 64 sums + 16 factors + 8 elements on their way, and addresses: at most 128 (nvcc 13.0, sm_80 and sm_90a), two blocks on an SM. In
+// matmul no tile spills. In conv this one does, 48 to 96 bytes, 5 to 11 registers of which are read again in each step; in
+// conv_weight_gradient 8 to 24, none of them in a step. The tile of 64 x 64 spills nothing.
 // For each depth a thread reads 4 x 16 bytes of shared memory and makes 64 multiply-adds. Traffic: A is read n / 128 times, B m / 128 times.
 // Every sum is formed in the order of the depth, whatever the tile, so tiles of all sizes give the same bits.
 #pragma once
@@ -40,53 +44,67 @@ struct alignas(sizeof(T) * count) Pack {
     T at[count];
 };
 
-/// A thread's part in bringing `lines` lines to shared memory, `depth` elements of each at a time.
-template <int lines, int depth, int threads, typename Loader>
+/// A thread's part in bringing `lines` lines to shared memory, `depth` elements of each at a time: either elements of as many lines at one
+/// depth, or of one line at as many depths, at even distances there. Little is kept from one stage to the next, for registers are few.
+template <int lines, int depth, int pitch, int threads, typename Loader>
 class Fetch {
 public:
-    __device__ Fetch(const Loader& loader, std::int64_t first, std::int64_t end) : loader_(loader), along_(loader.along_depth()) {
-        const int thread = static_cast<int>(threadIdx.x);
-        line_ = along_ ? thread / depth : thread % lines;
-        depth_ = along_ ? thread % depth : thread / lines;
+    /// Lines [first, end), depths from `begin` on.
+    __device__ Fetch(const Loader& loader, std::int64_t first, std::int64_t end, std::int64_t begin)
+        : loader_(loader), along_(loader.along_depth()) {
+        const int line = first_line(), left = static_cast<int>(min(end - first, std::int64_t{lines}));
+        exist_ = along_ ? (left - line + line_step - 1) / line_step : line < left ? count : 0;
+        if constexpr (Loader::even_lines) {
+            at_[0] = loader.start(line < left ? first + line : 0);
+            if constexpr (Loader::even_depths) at_[0] += loader.distance(begin + first_depth());
+        } else {
 #pragma unroll
-        for (int k = 0; k < count; ++k) {
-            const std::int64_t i = first + line_of(k);
-            const bool exists = i < end && is_mine(k);
-            at_[k] = loader.line(exists ? i : 0);
-            exists_ |= unsigned{exists} << k;
+            for (int k = 0; k < count; ++k) at_[k] = loader.line(k < exist_ ? first + line + (along_ ? k * line_step : 0) : 0);
         }
     }
 
-    /// `deep` depths from `first` on, and zeros where there are no more.
+    /// The next `deep` depths, which are those from `first` on, and zeros where there are no more.
     __device__ void fetch(std::int64_t first, int deep) {
+        const int there = along_ ? (first_depth() < deep ? exist_ : 0) : min(exist_, (deep - first_depth() + depth_step - 1) / depth_step);
+        if constexpr (Loader::even_lines) {
+            const Element* from = at_[0];
+            if constexpr (Loader::even_depths)
+                at_[0] += loader_.distance(depth);
+            else
+                from += loader_.distance(first + first_depth());
+            const std::int64_t apart = along_ ? loader_.line(line_step) : loader_.depth(depth_step);
 #pragma unroll
-        for (int k = 0; k < count; ++k) {
-            const int p = depth_of(k);
-            value_[k] = (exists_ >> k & 1) && p < deep ? loader_.load(at_[k], loader_.depth(first + p)) : typename Loader::Element{};
+            for (int k = 0; k < count; ++k, from += apart) value_[k] = k < there ? *from : Element{};
+        } else {
+#pragma unroll
+            for (int k = 0; k < count; ++k)
+                value_[k] =
+                    k < there ? loader_.load(at_[k], loader_.depth(first + first_depth() + (along_ ? 0 : k * depth_step))) : Element{};
         }
     }
 
-    /// Calls put(line, depth, element) for each.
-    template <typename Put>
-    __device__ void store(Put put) const {
+    /// To `stage`, widened: the element of a line and a depth at depth * pitch + line.
+    template <typename Sum>
+    __device__ void store(Sum* stage) const {
+        if (lines * depth < threads && threadIdx.x >= lines * depth) return;
+        const int first = first_depth() * pitch + first_line(), apart = along_ ? line_step : depth_step * pitch;
 #pragma unroll
-        for (int k = 0; k < count; ++k)
-            if (is_mine(k)) put(line_of(k), depth_of(k), value_[k]);
+        for (int k = 0; k < count; ++k) stage[first + k * apart] = convert<Sum>(value_[k]);
     }
 
 private:
-    static constexpr int count = (lines * depth + threads - 1) / threads;
+    using Element = typename Loader::Element;
+    static constexpr int count = (lines * depth + threads - 1) / threads, line_step = threads / depth, depth_step = threads / lines;
+    static_assert(lines * depth % threads == 0 || lines * depth < threads);
 
-    __device__ int line_of(int k) const { return along_ ? line_ + k * (threads / depth) : line_; }
-    __device__ int depth_of(int k) const { return along_ ? depth_ : depth_ + k * (threads / lines); }
-    __device__ bool is_mine(int k) const { return lines * depth % threads == 0 || (line_of(k) < lines && depth_of(k) < depth); }
+    __device__ int first_line() const { return static_cast<int>(along_ ? threadIdx.x / depth : threadIdx.x % lines); }
+    __device__ int first_depth() const { return static_cast<int>(along_ ? threadIdx.x % depth : threadIdx.x / lines); }
 
     const Loader& loader_;
     bool along_;
-    int line_, depth_;  // of the first element
-    unsigned exists_ = 0;
-    typename Loader::Line at_[count];
-    typename Loader::Element value_[count];
+    int exist_;  // elements of each stage, as far as the lines tell
+    std::conditional_t<Loader::even_lines, const Element*, typename Loader::Line> at_[Loader::even_lines ? 1 : count];
+    Element value_[count];
 };
 
 template <typename Sum_, int rows_, int columns_, int depth_, int row_share_, int column_share_>
@@ -99,24 +117,15 @@ struct Tile {
     template <int lines, int share>
     struct Side {
         static constexpr int most = 16 / sizeof(Sum), width = share < most ? share : most;
-        using Values = Pack<Sum, width>[depth][lines / width + 1];  // one more: the rows begin in different banks
+        static constexpr int pitch = lines + width;  // one pack more: the depths begin in different banks
         __device__ static int line(int thread, int i) { return (i / width * (lines / share) + thread) * width + i % width; }
     };
     using Rows = Side<rows, row_share>;
     using Columns = Side<columns, column_share>;
 
     struct Stage {
-        typename Rows::Values a;
-        typename Columns::Values b;
-
-        template <typename E>
-        __device__ void put_a(int line, int p, E x) {
-            a[p][line / Rows::width].at[line % Rows::width] = convert<Sum>(x);
-        }
-        template <typename E>
-        __device__ void put_b(int line, int p, E x) {
-            b[p][line / Columns::width].at[line % Columns::width] = convert<Sum>(x);
-        }
+        alignas(16) Sum a[depth * Rows::pitch];
+        alignas(16) Sum b[depth * Columns::pitch];
     };
     static constexpr std::size_t shared_bytes = 2 * sizeof(Stage);
 
@@ -131,8 +140,8 @@ struct Tile {
 #pragma unroll
             for (int p = 0; p < depth; ++p) {
                 Sum a[row_share], b[column_share];
-                read<Rows, row_share>(stage.a[p], thread_row(), a);
-                read<Columns, column_share>(stage.b[p], thread_column(), b);
+                read<Rows>(stage.a + p * Rows::pitch, thread_row(), a);
+                read<Columns>(stage.b + p * Columns::pitch, thread_column(), b);
 #pragma unroll
                 for (int i = 0; i < row_share; ++i)
 #pragma unroll
@@ -153,11 +162,11 @@ struct Tile {
         }
 
     private:
-        template <typename Side, int share, typename Line>
-        __device__ static void read(const Line& line, int thread, Sum (&values)[share]) {
+        template <typename Side, int share>
+        __device__ static void read(const Sum* from, int thread, Sum (&values)[share]) {
 #pragma unroll
             for (int i = 0; i < share; i += Side::width) {
-                const auto pack = line[Side::line(thread, i) / Side::width];
+                const auto pack = *reinterpret_cast<const Pack<Sum, Side::width>*>(from + Side::line(thread, i));
 #pragma unroll
                 for (int k = 0; k < Side::width; ++k) values[i + k] = pack.at[k];
             }
@@ -169,18 +178,23 @@ struct Tile {
     __device__ static void multiply(const Item& item, std::int64_t row, std::int64_t column, std::int64_t begin, std::int64_t end,
                                     Sums& sums) {
         auto* stages = dynamic_shared_memory<Stage>();
-        Fetch<rows, depth, threads, typename Item::A> a(item.a, row, item.m);
-        Fetch<columns, depth, threads, typename Item::B> b(item.b, column, item.n);
-        const auto count = [&](std::int64_t p) { return static_cast<int>(max(std::int64_t{0}, min(end - p, std::int64_t{depth}))); };
-        a.fetch(begin, count(begin));
-        b.fetch(begin, count(begin));
-        for (std::int64_t p = begin; p < end; p += depth) {
-            auto& stage = stages[(p - begin) / depth % 2];
-            a.store([&](int line, int at, auto x) { stage.put_a(line, at, x); });
-            b.store([&](int line, int at, auto x) { stage.put_b(line, at, x); });
+        Fetch<rows, depth, Rows::pitch, threads, typename Item::A> a(item.a, row, item.m, begin);
+        Fetch<columns, depth, Columns::pitch, threads, typename Item::B> b(item.b, column, item.n, begin);
+        std::int64_t left = end - begin;
+        const auto fetch = [&] {
+            const auto deep = static_cast<int>(min(left, std::int64_t{depth}));
+            a.fetch(begin, deep);
+            b.fetch(begin, deep);
+            begin += depth;
+            left -= depth;
+        };
+        fetch();
+        for (int now = 0; left > -depth; now = 1 - now) {
+            Stage& stage = stages[now];
+            a.store(stage.a);
+            b.store(stage.b);
             __syncthreads();
-            a.fetch(p + depth, count(p + depth));
-            b.fetch(p + depth, count(p + depth));
+            fetch();
             sums.add(stage);
         }
     }

@@ -27,6 +27,7 @@ template <typename E>
 struct Lines {
     using Element = E;
     using Line = std::int64_t;
+    static constexpr bool even_lines = true, even_depths = true;
 
     const E* data;
     std::int64_t line_stride, depth_stride;
