@@ -6,7 +6,13 @@ from functools import partial as _partial
 from types import ModuleType as _ModuleType
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from pyengine import _engine
+try:
+    from pyengine import _engine
+except ImportError as _error:
+    raise ImportError(
+        f"pyengine: no engine in {__path__[0]}: where this is the source folder, which Python finds first when it runs there, "
+        "run it elsewhere, or install with pip install -e ."
+    ) from _error
 from pyengine import dtypes as _dtypes
 from pyengine import hints as _hints
 from pyengine import tensor as _tensor  # first: it sets the order in which the modules that know each other are made

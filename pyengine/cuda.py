@@ -50,27 +50,32 @@ def is_available() -> bool:
 
 def get_device_properties(device: int | str | None = None) -> dict[str, Any]:
     """name, compute_capability (major, minor), multiprocessors, memory in bytes."""
-    return _engine.cuda_properties(_index("get_device_properties", device))
+    index = _index("get_device_properties", device)
+    return _engine.cuda_properties(index)
 
 
 def synchronize(device: int | str | None = None) -> None:
     """Waits until the GPU has done all it was given."""
-    _engine.cuda_synchronize(_index("synchronize", device))
+    index = _index("synchronize", device)
+    _engine.cuda_synchronize(index)
 
 
 def memory_stats(device: int | str | None = None) -> dict[str, int]:
     """Bytes: in_use by arrays, cached for the next ones, the peak of in_use, and what the GPU has free and in total."""
-    return _engine.cuda_memory_stats(_index("memory_stats", device))
+    index = _index("memory_stats", device)
+    return _engine.cuda_memory_stats(index)
 
 
 def reset_peak_memory_stats(device: int | str | None = None) -> None:
     """The peak starts again from what is in use now."""
-    _engine.cuda_reset_peak(_index("reset_peak_memory_stats", device))
+    index = _index("reset_peak_memory_stats", device)
+    _engine.cuda_reset_peak(index)
 
 
 def empty_cache(device: int | str | None = None) -> None:
     """Gives cached memory back to the driver, after waiting for the GPU."""
-    _engine.cuda_empty_cache(_index("empty_cache", device))
+    index = _index("empty_cache", device)
+    _engine.cuda_empty_cache(index)
 
 
 def pin_memory(x: Tensor) -> Tensor:
@@ -86,7 +91,8 @@ class Stream:
     """An order of work on a GPU. What is given to one stream runs in order; streams run side by side unless events order them."""
 
     def __init__(self, device: int | str | None = None) -> None:
-        self._engine = _engine.CudaStream(_index("Stream", device))
+        index = _index("Stream", device)
+        self._engine = _engine.CudaStream(index)
 
     @property
     def cuda_stream(self) -> int:

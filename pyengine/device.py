@@ -31,5 +31,7 @@ def as_device(op: str, device: object) -> str:
         return _default
     name = str(device).removesuffix(":0")
     if name not in _engine.available_devices():
-        raise ValueError(f"{op}: device not available: {device!r}; this build and machine have {', '.join(map(repr, available_devices()))}")
+        there = f"this build and machine have {', '.join(map(repr, available_devices()))}"
+        why = f"; there is no GPU: {_engine.cuda_why_none()}" if name.startswith("cuda") and _engine.cuda_why_none() else ""
+        raise ValueError(f"{op}: device not available: {device!r}; {there}{why}")
     return name

@@ -12,7 +12,7 @@ def set_float32_matmul_precision(precision: str) -> None:
 
     "highest", as it is at first: u = 0, the factors themselves. "high": u = 2^-11, the factors rounded to tf32, which has 11 bits of
     significand, for tensor cores. Sums are float32 either way, and a product has the relative error 2 u + u^2 at most beyond theirs.
-    Products of few rows or terms may be made exactly all the same.
+    Products of few rows or terms may be made exactly all the same; factors within 2^-11 of the largest float32 round to infinity.
 
     Ops: :func:`matmul` and what is made of it, convolutions, and their gradients, by the setting when they run. The CPU multiplies exactly,
     as every device does other dtypes. The setting is the process's. ValueError for other words (PyTorch has "medium", too).

@@ -109,7 +109,7 @@ private:
     __device__ void each_pack(Visit visit) const {
         constexpr std::int64_t width = Values<T>::count;
         for (std::int64_t first = begin * width; first < end; first += step * width)
-            visit(first, static_cast<int>(end - first < width ? end - first : width));
+            visit(first, static_cast<int>(min(end - first, width)));
     }
     template <typename T>
     __device__ static bool whole(const T* at, int count) {

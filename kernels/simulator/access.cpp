@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "kernels/simulator/interrupt.h"
 #include "kernels/simulator/memory.h"
 #include "kernels/simulator/static_shared.h"
 #include "kernels/simulator/trace.h"
@@ -220,6 +221,7 @@ void check_access(const Actor& actor, const void* address, std::size_t bytes, Ac
 }
 
 void check_access(Thread& self, const void* address, std::size_t bytes, AccessKind kind, const void* code) {
+    end_if_interrupted(self, code);
     if (self.fiber->holds(address)) return;
     const auto id = static_cast<std::uint16_t>(self.cluster_rank);
     check_access(Actor{self, id, self.clock, self.knowledge, id}, address, bytes, kind, code);
@@ -235,6 +237,10 @@ void fail_misaligned(Thread& self, const void* address, std::size_t bytes, const
     self.block->cluster->fail(
         self, "misaligned access",
         text("touches ", bytes, " bytes at ", source_line(code), ", at address ", address, "; must be a multiple of ", bytes));
+}
+
+void end_if_interrupted(Thread& self, const void* code) {
+    if (interrupted()) self.block->cluster->fail(self, "interrupted", text("is at ", source_line(code)));
 }
 
 void check_stack(Thread& self, const void* code) {

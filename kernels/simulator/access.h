@@ -34,5 +34,7 @@ Block* owner_of_shared(Thread& self, const void* address);
 
 /// At the beginning of a function of a kernel: whether its local variables have room.
 void check_stack(Thread& self, const void* code);
+/// After Ctrl-C: a report of where the thread is.
+void end_if_interrupted(Thread& self, const void* code);
 
 }  // namespace pyengine::simulator

@@ -1,5 +1,7 @@
 #include "kernels/simulator/cuda.h"
 
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "kernels/simulator/access.h"
@@ -98,6 +100,14 @@ void __threadfence() { simulator::memory_fence(); }
 void __threadfence_block() { simulator::memory_fence(); }
 void __threadfence_system() { simulator::memory_fence(); }
 void __nanosleep(unsigned) { current_thread()->block->cluster->yield(*current_thread()); }
+void simulator::fail_assertion(const char* condition, const char* file, unsigned line) {
+    const char* name = std::strrchr(file, '/');
+    const std::string what = simulator::text(condition, ", at ", name ? name + 1 : file, ":", line);
+    if (Thread* self = current_thread()) self->block->cluster->fail(*self, "assertion failed", what);
+    std::fprintf(stderr, "assertion failed: %s\n", what.c_str());
+    std::abort();
+}
+
 void __trap() {
     Thread& self = *current_thread();
     self.block->cluster->fail(self, "trap", simulator::text("__trap at ", simulator::source_line(__builtin_return_address(0))));

@@ -47,6 +47,9 @@ __attribute__((no_sanitize("thread"))) inline T shuffled(Shuffle how, unsigned m
     return value;
 }
 
+/// A report from a kernel; elsewhere the end of the process.
+[[noreturn]] void fail_assertion(const char* condition, const char* file, unsigned line);
+
 }  // namespace pyengine::simulator
 
 #define threadIdx (::pyengine::simulator::thread_index())

@@ -10,6 +10,7 @@
 
 #include "kernels/cpu/parallel.h"
 #include "kernels/simulator/cp_async.h"
+#include "kernels/simulator/interrupt.h"
 #include "kernels/simulator/static_shared.h"
 #include "kernels/simulator/sync.h"
 #include "kernels/simulator/tma.h"
@@ -125,6 +126,10 @@ void Cluster::make_block(std::uint64_t cluster, unsigned rank) {
 Cluster::State Cluster::run() {
     unsigned idle_turns = 0;
     while (alive_ > 0 && !failed_ && !launch.obsolete(number)) {
+        if (interrupted()) {
+            launch.report(number, text("simulator: interrupted: kernel ", function_name(launch.kernel)));
+            return State::finished;
+        }
         if (ready_.empty() || (random_ && (*random_)() % 4 == 0)) in_flight.land_one(random_ ? &*random_ : nullptr);
         if (ready_.empty() && in_flight.empty()) {
             report_deadlock();
@@ -275,6 +280,7 @@ void report_at_next_launch(const std::string& message) {
 void run_grid(const void* kernel, const LaunchShape& shape, Body body) {
     if (!before_launch.empty()) throw SimulatorError(std::exchange(before_launch, {}));
     check(shape);
+    const InterruptWatch watch;
     Launch(kernel, shape, body).run();
 }
 

@@ -41,6 +41,12 @@ ACCESS(16)
 void __tsan_read_range(void* a, unsigned long n) { enter(a, n, AccessKind::read, __builtin_return_address(0), false); }
 void __tsan_write_range(void* a, unsigned long n) { enter(a, n, AccessKind::write, __builtin_return_address(0), false); }
 
+/// -fsanitize-coverage=trace-pc, of users' programs: at every branch, for loops that touch no memory.
+void __sanitizer_cov_trace_pc() {
+    Thread* self = pyengine::simulator::current_thread();
+    if (self) pyengine::simulator::end_if_interrupted(*self, __builtin_return_address(0));
+}
+
 void __tsan_init() {}
 void __tsan_func_exit() {}
 void __tsan_func_entry(void*) {

@@ -98,4 +98,17 @@ void copy_to_host(void* to, const void* from, std::size_t bytes) {
     if (bytes > 0) std::memcpy(to, from, bytes);
 }
 
+void check_device_memory(const char* call, const void* data, std::size_t bytes) {
+    const Allocation* array = find_allocation(data);
+    if (!array) throw SimulatorError(text("simulator: not in the device's memory: ", call, " of ", bytes, " bytes at address ", data));
+    const std::size_t room = array->bytes - static_cast<std::size_t>(static_cast<const std::byte*>(data) - array->base);
+    if (bytes > room)
+        throw SimulatorError(text("simulator: out of bounds: ", call, " of ", bytes, " bytes, with ", room, " left in the array"));
+}
+
+void check_host_memory(const char* call, const void* data) {
+    if (find_allocation(data))
+        throw SimulatorError(text("simulator: not in the CPU's memory: ", call, " is given the device's for it; is the direction wrong?"));
+}
+
 }  // namespace pyengine::simulator

@@ -23,6 +23,10 @@ void deallocate(void* data);
 void copy_to_device(void* to, const void* from, std::size_t bytes);
 void copy_to_host(void* to, const void* from, std::size_t bytes);
 
+/// For calls of a program: SimulatorError unless the device's memory holds so many bytes there, or if it is the device's at all.
+void check_device_memory(const char* call, const void* data, std::size_t bytes);
+void check_host_memory(const char* call, const void* data);
+
 /// The allocation an address lies in, or null.
 Allocation* find_allocation(const void* address);
 /// What a message calls an address that lies in no allocation, and how far from one it is.

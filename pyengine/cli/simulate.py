@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 
@@ -20,4 +21,8 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from pyengine import simulator  # the other commands do not need it
 
-    return simulator.run(arguments.program, debug=arguments.debug)
+    try:
+        return simulator.run(arguments.program, debug=arguments.debug)
+    except simulator.CompileError as error:
+        print(error, file=sys.stderr)
+        return 1

@@ -13,6 +13,6 @@ races, accesses out of bounds, misaligned or to memory that nothing wrote, barri
 """
 
 from pyengine.simulator.pictures import Touches, draw_fragment, trace
-from pyengine.simulator.program import Kernel, Program, SimulatorError, load, run
+from pyengine.simulator.program import CompileError, Kernel, Program, SimulatorError, load, run
 
-__all__ = ["Kernel", "Program", "SimulatorError", "Touches", "draw_fragment", "load", "run", "trace"]
+__all__ = ["CompileError", "Kernel", "Program", "SimulatorError", "Touches", "draw_fragment", "load", "run", "trace"]

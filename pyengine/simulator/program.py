@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -21,8 +22,14 @@ SimulatorError: type[RuntimeError] = getattr(_engine, "SimulatorError", RuntimeE
 
 _FLAGS = (
     *("-x", "c++", "-std=c++20", "-g", "-fPIC", "-DPYENGINE_SIMULATED", "-fsanitize=thread,bounds", "-fno-optimize-sibling-calls"),
-    "-ffp-contract=off",
+    *("-ffp-contract=off", "-fsanitize-coverage=trace-pc"),
 )
+
+
+class CompileError(RuntimeError):
+    """The compiler's words, line by line."""
+
+
 _REPORT = 16384  # bytes of a report at most
 
 
@@ -58,6 +65,8 @@ class Program(Mapping[str, Kernel]):
         self._kernels = {name: Kernel(name, parameters, starters[name]) for name, parameters in kernels.items()}
 
     def __getitem__(self, name: str) -> Kernel:
+        if name not in self._kernels:
+            raise KeyError(f"no kernel {name!r}; there are {', '.join(self._kernels) or 'none'} (templates have no name to start them by)")
         return self._kernels[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -84,7 +93,7 @@ def load(path: str | os.PathLike[str], *, debug: bool = False) -> Program:
     """
     source = Path(path).read_text()
     kernels = kernels_of(source)
-    return Program(_compiled(Path(path).name, rewritten(source, Path(path), kernels), "-O0" if debug else "-O1"), kernels)
+    return Program(_compiled(Path(path), rewritten(source, Path(path), kernels), "-O0" if debug else "-O1"), kernels)
 
 
 def run(path: str | os.PathLike[str], *, debug: bool = False) -> int:
@@ -93,14 +102,13 @@ def run(path: str | os.PathLike[str], *, debug: bool = False) -> int:
     return program.main()
 
 
-def _compiled(name: str, source: str, level: str) -> Path:
+def _compiled(path: Path, source: str, level: str) -> Path:
     compiler = shutil.which(os.environ.get("CXX", "g++")) or shutil.which("clang++")
     if compiler is None:
         raise FileNotFoundError("simulator: no C++ compiler found: g++; install one, or name it in CXX")
     engine = Path(str(_engine.__file__))
-    key = hashlib.sha256(
-        "\0".join((name, source, level, *_FLAGS, compiler, str(engine), str(engine.stat().st_mtime_ns))).encode()
-    ).hexdigest()[:24]
+    made_of = (path.name, source, *_headers(path, source), level, *_FLAGS, compiler, str(engine), str(engine.stat().st_mtime_ns))
+    key = hashlib.sha256("\0".join(made_of).encode()).hexdigest()[:24]
     library = Path(tempfile.gettempdir()) / f"pyengine-simulator-{os.getuid()}" / f"{key}.so"
     if library.exists():
         return library
@@ -108,12 +116,34 @@ def _compiled(name: str, source: str, level: str) -> Path:
     if library.parent.stat().st_uid != os.getuid():
         raise PermissionError(f"simulator: folder of somebody else: {library.parent}; remove it")
     with tempfile.TemporaryDirectory(dir=library.parent) as folder:
-        translated, compiled, made = (Path(folder, name) for name in (name, "program.o", "program.so"))
+        translated, compiled, made = (Path(folder, name) for name in (path.name, "program.o", "program.so"))
         translated.write_text(source)
-        _run(compiler, *_FLAGS, *_checks(compiler), level, f"-I{_include()}", "-c", str(translated), "-o", str(compiled))
+        _run(
+            compiler,
+            *_FLAGS,
+            *_checks(compiler),
+            level,
+            f"-I{path.resolve().parent}",
+            f"-I{_include()}",
+            "-c",
+            str(translated),
+            "-o",
+            str(compiled),
+        )
         _run(compiler, "-shared", str(compiled), str(engine), "-o", str(made))  # without the sanitizer's library: the engine stands in
         made.replace(library)
     return library
+
+
+def _headers(path: Path, source: str) -> list[str]:
+    """The texts of the headers beside the program that it includes."""
+    texts = [source]
+    for text in texts:
+        for name in re.findall(r'#include\s*"([^"]+)"', text):
+            header = path.parent / name
+            if header.is_file() and (read := header.read_text()) not in texts:
+                texts.append(read)
+    return texts[1:]
 
 
 def _checks(compiler: str) -> tuple[str, ...]:
@@ -126,7 +156,7 @@ def _checks(compiler: str) -> tuple[str, ...]:
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"simulator: the program does not compile:\n{done.stderr.strip()}")
+        raise CompileError(f"simulator: the program does not compile:\n{done.stderr.strip()}")
 
 
 def _include() -> Path:

@@ -20,20 +20,32 @@ def rewritten(source: str, path: Path, kernels: dict[str, tuple[str, ...]]) -> s
     """The program as the C++ compiler takes it; its lines keep their numbers."""
     text = re.sub(r"#include\s*[<\"](cuda\w*|device_launch_parameters)\.h[>\"]", "", source)
     text = re.sub(r"([\w:]+(?:<[^<>;]*>)?)\s*<<<(.*?)>>>\s*\(", r"::pyengine::simulator::configured(\1, \2)(", text, flags=re.DOTALL)
-    text = re.sub(
-        r"extern\s+__shared__\s+(?:__align__\s*\(\w+\)\s*)?([\w: ]+?)\s+(\w+)\s*\[\s*\]\s*;",
-        r"auto* \2 = static_cast<\1*>(::pyengine::simulator::shared_memory());",
-        text,
-    )
-    text, mains = re.subn(r"\bint\s+main\s*\(\s*(?:void)?\s*\)", "static int program_main()", text)
+    text = re.sub(r"extern\s+__shared__\s+(?:__align__\s*\(\w+\)\s*)?([\w: ]+?)\s+(\w+)\s*\[\s*\]\s*;", _shared_array, text)
+    main = re.search(r"\bint\s+main\s*\(([^()]*)\)", text)
+    text = re.sub(r"\bint\s+main\s*(?=\()", "static int program_main", text)
     starters = [_starter(name, parameters) for name, parameters in kernels.items()]
-    lines = ['#include "kernels/simulator/program.h"', f'#line 1 "{path.resolve()}"', text, *starters, *([_MAIN] if mains else [])]
-    return "\n".join(lines) + "\n"
+    lines = ['#include "kernels/simulator/program.h"', f'#line 1 "{path.resolve()}"', text, *starters]
+    return "\n".join([*lines, _main(path.name, main[1])] if main else lines) + "\n"
+
+
+def _shared_array(found: re.Match[str]) -> str:
+    """Dynamic shared memory: in a kernel a pointer, outside of all an object that gives each its own."""
+    before = re.sub(r"//[^\n]*|/\*.*?\*/", " ", found.string[: found.start()], flags=re.DOTALL)
+    if before.count("{") == before.count("}"):
+        return f"static ::pyengine::simulator::DynamicShared<{found[1]}> {found[2]};"
+    return f"auto* {found[2]} = static_cast<{found[1]}*>(::pyengine::simulator::shared_memory());"
 
 
 _CAUGHT = 'catch (const std::exception& error) { std::snprintf(report, room, "%s", error.what()); return 1; }'
-_MAIN = f"""extern "C" int pyengine_main(int* status, char* report, std::size_t room) {{
-    try {{ *status = program_main(); return 0; }} {_CAUGHT}
+
+
+def _main(name: str, parameters: str) -> str:
+    """Starts main, which sees its own name as its one argument, if it looks."""
+    given = "" if parameters.strip() in ("", "void") else "1, arguments"
+    return f"""extern "C" int pyengine_main(int* status, char* report, std::size_t room) {{
+    static char name[] = "{name}";
+    [[maybe_unused]] static char* arguments[] = {{name, nullptr}};
+    try {{ *status = program_main({given}); return 0; }} {_CAUGHT}
 }}"""
 
 

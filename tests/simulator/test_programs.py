@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -176,3 +178,73 @@ def test_what_does_not_compile_or_has_no_main(tmp_path: Path, program: pe.simula
         program.main()
     with pytest.raises(FileNotFoundError):
         pe.simulator.load(tmp_path / "missing.cu")
+
+
+@pytest.mark.parametrize("body", ["while (true) x[0] += 1;", "while (atomicAdd(x, 0) == 0) continue;"], ids=["works", "waits"])
+def test_ctrl_c_ends_a_kernel(body: str, tmp_path: Path) -> None:
+    (tmp_path / "spin.cu").write_text(f"__global__ void spin(int* x) {{\n    {body}\n}}\n")
+    script = (
+        "import signal, pyengine as pe\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"spin = pe.simulator.load({str(tmp_path / 'spin.cu')!r})['spin']\n"
+        "print('ready', flush=True)\n"
+        "spin(grid=1, block=1)(pe.zeros(1, dtype='int32', device='simulator'))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=30)[1]
+    assert process.returncode not in (0, -signal.SIGKILL)
+    assert "interrupted: kernel spin" in said or "KeyboardInterrupt" in said
+
+
+def loaded(tmp_path: Path, text: str) -> pe.simulator.Program:
+    (tmp_path / "program.cu").write_text(text)
+    return pe.simulator.load(tmp_path / "program.cu")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("cudaMemcpy(d, h, 80, cudaMemcpyHostToDevice)", "out of bounds: cudaMemcpy of 80 bytes, with 40 left in the array"),
+        ("cudaMemcpy(h, d + 2, 40, cudaMemcpyDeviceToHost)", "out of bounds: cudaMemcpy of 40 bytes, with 32 left"),
+        ("cudaMemcpy(d, h, 40, cudaMemcpyDeviceToHost)", "not in the CPU's memory: cudaMemcpy"),
+        ("cudaMemcpy(h, h, 40, cudaMemcpyDeviceToHost)", "not in the device's memory: cudaMemcpy"),
+        ("cudaMemset(d, 0, 44)", "out of bounds: cudaMemset of 44 bytes"),
+        ("cudaFree(d); cudaFree(d)", "not in the device's memory: cudaFree"),
+    ],
+)
+def test_copies_are_checked(call: str, message: str, tmp_path: Path) -> None:
+    source = f"int main() {{ float h[20] = {{}}; float* d; cudaMalloc(&d, 40); {call}; return 0; }}"
+    with pytest.raises(pe.simulator.SimulatorError, match=message):
+        loaded(tmp_path, source).main()
+
+
+def test_a_failed_assertion_is_a_report(tmp_path: Path) -> None:
+    kernel = loaded(tmp_path, "__global__ void check(const int* x) {\n    assert(x[threadIdx.x] < 2);\n}\n")["check"]
+    with pytest.raises(pe.simulator.SimulatorError, match=r"assertion failed: kernel check, .*thread \(2, 0, 0\): .* < 2, at program.cu:2"):
+        kernel(grid=1, block=4)(pe.arange(4, dtype="int32", device="simulator"))
+
+
+def test_dynamic_shared_memory_declared_outside_of_kernels(tmp_path: Path) -> None:
+    text = (
+        "extern __shared__ int held[];\n__global__ void reverse(int* x) {\n    held[threadIdx.x] = x[threadIdx.x];\n    __syncthreads();\n"
+    )
+    kernel = loaded(tmp_path, text + "    x[threadIdx.x] = held[blockDim.x - 1 - threadIdx.x];\n}\n")["reverse"]
+    x = pe.arange(8, dtype="int32", device="simulator")
+    kernel(grid=1, block=8, shared_bytes=32)(x)
+    assert x.tolist() == list(range(8))[::-1]
+
+
+def test_headers_beside_a_program_and_arguments_of_main(tmp_path: Path) -> None:
+    text = "#include \"status.h\"\nint main(int argc, char** argv) { return argc + STATUS + (argv[0][0] == 'p'); }"
+    for status in (3, 5):
+        (tmp_path / "status.h").write_text(f"#define STATUS {status}\n")
+        assert loaded(tmp_path, text).main() == status + 2
+
+
+def test_names_of_kernels(tmp_path: Path) -> None:
+    with pytest.raises(KeyError, match="no kernel 'sqare'; there are square"):
+        loaded(tmp_path, "__global__ void square(int* x) {}\n")["sqare"]
