@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import operator
 import re
+from contextlib import suppress
 from typing import Any
 
 from pyengine import dtypes
@@ -53,15 +55,19 @@ _ELEMENTS = {
 
 def type_of(parameter: str) -> str:
     """``float*`` of ``const float* __restrict__ x``."""
-    plain = re.sub(r"\b(const|__restrict__|__grid_constant__|volatile)\b", " ", parameter)
+    plain = re.sub(r"\b(const|__restrict__|__grid_constant__|volatile)\b|=.*", " ", parameter)
+    plain = re.sub(r"(\w+)\s*\[\s*\]", r"* \1", plain)
     plain = re.sub(r"\w+$", "", plain.strip()).replace("*", " * ")
     return " ".join(plain.split()).replace(" *", "*")
 
 
 def three(name: str, size: Size) -> tuple[int, int, int]:
-    sizes = (size,) if isinstance(size, int) else tuple(size)
-    if not 1 <= len(sizes) <= 3 or not all(isinstance(s, int) and 0 < s < 2**31 for s in sizes):
-        raise ValueError(f"simulator: wrong {name}: {size!r}; must be one to three positive integers, x first")
+    sizes: list[int] = []
+    with suppress(TypeError):
+        sizes = [operator.index(s) for s in (size if isinstance(size, tuple | list) else (size,))]
+    if not 1 <= len(sizes) <= 3 or not all(0 < s < 2**31 for s in sizes):
+        shown = type(size).__name__ if isinstance(size, Tensor) else repr(size)
+        raise ValueError(f"simulator: wrong {name}: {shown}; must be one to three positive integers, x first")
     x, y, z = (*sizes, 1, 1)[:3]
     return x, y, z
 
@@ -71,13 +77,28 @@ def argument(kernel: str, parameter: str, value: Any) -> Any:
     if not type_.endswith("*"):
         if type_ not in _NUMBERS:
             raise TypeError(f"{kernel}: parameter not understood: {parameter}; pointers and {', '.join(_NUMBERS)} are")
-        return _NUMBERS[type_](value)
+        return _number(kernel, parameter, _NUMBERS[type_], value)
     if not isinstance(value, Tensor) or value.device != "simulator":
         where = value.device if isinstance(value, Tensor) else type(value).__name__
         raise TypeError(f"{kernel}: {parameter} is no tensor on the simulator: {where}; make it with device='simulator'")
     wanted = _ELEMENTS.get(type_[:-1])
     if wanted is not None and wanted is not value.dtype:
-        raise TypeError(f"{kernel}: {parameter} is not {value.dtype.name}; convert it with astype, or change the kernel")
+        raise TypeError(
+            f"{kernel}: wrong dtype for {parameter}: {value.dtype.name}; must be {wanted.name}: convert with astype, or change the kernel"
+        )
     if not value._array.is_contiguous():
         raise ValueError(f"{kernel}: {parameter} is not contiguous: shape {value.shape}, strides {value.strides}; copy it first")
     return ctypes.c_void_p(value._array.address)
+
+
+def _number(kernel: str, parameter: str, type_: Any, value: Any) -> Any:
+    """In the parameter's type, which must hold it."""
+    try:
+        number = type_(value)
+    except TypeError:
+        raise TypeError(
+            f"{kernel}: wrong argument for {parameter}: {type(value).__name__} {value!r}; must be of the parameter's type"
+        ) from None
+    if isinstance(number.value, int) and not isinstance(number, ctypes.c_bool) and number.value != value:
+        raise OverflowError(f"{kernel}: {parameter} cannot hold {value}; {8 * ctypes.sizeof(type_)} bits do not suffice")
+    return number

@@ -51,7 +51,7 @@ def _main(name: str, parameters: str) -> str:
 
 def _starter(kernel: str, parameters: tuple[str, ...]) -> str:
     declared = "".join(f", {parameter}" for parameter in parameters)
-    passed = "".join(", " + re.findall(r"\w+", parameter)[-1] for parameter in parameters)
+    passed = "".join(", " + re.findall(r"\w+", parameter.partition("=")[0])[-1] for parameter in parameters)
     return f"""extern "C" int pyengine_start_{kernel}(const unsigned* size, std::size_t shared, char* report, std::size_t room{declared}) {{
     const ::pyengine::simulator::LaunchShape shape{{{{size[0], size[1], size[2]}}, {{size[3], size[4], size[5]}}, shared, {{}}}};
     try {{ ::pyengine::simulator::launch({kernel}, shape{passed}); return 0; }} {_CAUGHT}

@@ -129,9 +129,11 @@ def test_a_missing_barrier_is_a_race(program: pe.simulator.Program) -> None:
         ((), TypeError, "wrong number of arguments: 0; must be 3"),
         (("cpu", "cpu", 1), TypeError, "no tensor on the simulator"),
         ((1, 2, 3), TypeError, "no tensor on the simulator: int"),
-        (("float64", "simulator", 1), TypeError, "const float\\* __restrict__ x is not float64"),
+        (("float64", "simulator", 1), TypeError, "wrong dtype for const float\\* __restrict__ x: float64; must be float32"),
         (("strided", "simulator", 1), ValueError, "not contiguous"),
-        (("simulator", "simulator", "many"), TypeError, "str"),
+        (("simulator", "simulator", "many"), TypeError, "square: wrong argument for int n: str"),
+        (("simulator", "simulator", 8.0), TypeError, "square: wrong argument for int n: float 8.0"),
+        (("simulator", "simulator", 2**32 + 8), OverflowError, "square: int n cannot hold 4294967304; 32 bits"),
     ],
 )
 def test_wrong_arguments(program: pe.simulator.Program, arguments: tuple[object, ...], error: type[Exception], message: str) -> None:
@@ -145,7 +147,7 @@ def test_wrong_arguments(program: pe.simulator.Program, arguments: tuple[object,
         program["square"](1, 8)(*(tensors.get(a, a) if isinstance(a, str) else a for a in arguments))
 
 
-@pytest.mark.parametrize("size", [0, -1, (1, 2, 3, 4), (), 2**31, "4"])
+@pytest.mark.parametrize("size", [0, -1, (1, 2, 3, 4), (), 2**31, "4", 4.0, pe.ones(3)])
 def test_wrong_sizes(program: pe.simulator.Program, size: object) -> None:
     with pytest.raises((ValueError, TypeError)):
         program["square"](size, 8)  # type: ignore[arg-type]  # that is the point
@@ -248,3 +250,10 @@ def test_headers_beside_a_program_and_arguments_of_main(tmp_path: Path) -> None:
 def test_names_of_kernels(tmp_path: Path) -> None:
     with pytest.raises(KeyError, match="no kernel 'sqare'; there are square"):
         loaded(tmp_path, "__global__ void square(int* x) {}\n")["sqare"]
+
+
+def test_arrays_and_defaults_as_parameters(tmp_path: Path) -> None:
+    kernel = loaded(tmp_path, "__global__ void fill(float x[], int n = 4) {\n    if (threadIdx.x < n) x[threadIdx.x] = 7;\n}\n")["fill"]
+    x = pe.zeros(4, device="simulator")
+    kernel(grid=np.int64(1), block=8)(x, 3)
+    assert x.tolist() == [7.0, 7.0, 7.0, 0.0]
