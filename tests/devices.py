@@ -17,6 +17,13 @@ import pyengine as pe
 from pyengine.interop import numpy as interop_numpy
 
 DEVICE = os.environ.get("PYENGINE_TEST_DEVICE", "cpu")
+KERNEL_DEVICE = "simulator" if DEVICE == "cpu" else DEVICE
+"""What runs CUDA kernels, for tests of what only those do."""
+
+needs_cuda_kernels = pytest.mark.skipif(
+    KERNEL_DEVICE not in pe.available_devices(),
+    reason="nothing runs CUDA kernels: no GPU, and a build without the simulator, which the sanitizers exclude: both are instrumentation",
+)
 
 
 def cpu_only(reason: str) -> pytest.MarkDecorator:

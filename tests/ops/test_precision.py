@@ -1,4 +1,4 @@
-"""Products on tensor cores, in the simulator: tf32 where it is asked for, and the same bits however the factors lie in memory."""
+"""Products on tensor cores: tf32 where it is asked for, and the same bits however the factors lie in memory."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 import pyengine as pe
 from pyengine import _engine
 from tests import tolerance
-
-pytestmark = pytest.mark.skipif("simulator" not in pe.available_devices(), reason="built without the simulator")
+from tests.devices import KERNEL_DEVICE, needs_cuda_kernels
 
 Float64s = npt.NDArray[np.float64]
 SIZES = [(128, 128, 320), (130, 136, 328), (9, 264, 16), (250, 24, 300), (17, 129, 333), (40, 130, 8)]  # m, n, k
@@ -36,8 +35,8 @@ def rounded(x: npt.NDArray[np.float32], dtype: str) -> Float64s:
     return ((x.view(np.uint32) + np.uint32(0x1000)) & np.uint32(0xFFFFE000)).view(np.float32).astype(np.float64)
 
 
-def simulated(x: pe.Tensor) -> pe.Tensor:
-    return x.to("simulator")
+def moved(x: pe.Tensor) -> pe.Tensor:
+    return x.to(KERNEL_DEVICE)
 
 
 def exact(x: pe.Tensor) -> Float64s:
@@ -51,12 +50,13 @@ def draw(rng: np.random.Generator, shape: tuple[int, ...], dtype: str = "float32
 def laid_out(x: pe.Tensor, transposed: bool, shift: int) -> pe.Tensor:
     """The same matrix elsewhere in memory: by columns, and `shift` rows and columns into a larger one."""
     rows, columns = x.mT.shape if transposed else x.shape
-    room = pe.zeros((rows + shift, columns + shift), dtype=x.dtype, device="simulator")
+    room = pe.zeros((rows + shift, columns + shift), dtype=x.dtype, device=KERNEL_DEVICE)
     room[shift:, shift:] = x.mT if transposed else x
     view = room[shift:, shift:]
     return view.mT if transposed else view
 
 
+@needs_cuda_kernels
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
 @pytest.mark.parametrize("size", SIZES)
 def test_matmul_is_that_of_rounded_factors_wherever_they_lie(dtype: str, size: tuple[int, int, int]) -> None:
@@ -65,7 +65,7 @@ def test_matmul_is_that_of_rounded_factors_wherever_they_lie(dtype: str, size: t
     rng = np.random.default_rng(k)
     a, b = draw(rng, (m, k), dtype), draw(rng, (k, n), dtype)
     results = [
-        exact(laid_out(simulated(a), *layout_a) @ laid_out(simulated(b), *layout_b))
+        exact(laid_out(moved(a), *layout_a) @ laid_out(moved(b), *layout_b))
         for layout_a, layout_b in product(product((False, True), (0, 8)), product((False, True), (0, 1)))
     ]
     of_a, of_b = (rounded(x.numpy() if dtype != "bfloat16" else x.astype("float32").numpy(), dtype) for x in (a, b))
@@ -75,44 +75,47 @@ def test_matmul_is_that_of_rounded_factors_wherever_they_lie(dtype: str, size: t
         assert result.tobytes() == results[0].tobytes(), "the bits depend on where the factors lie"
 
 
+@needs_cuda_kernels
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
 @pytest.mark.parametrize("batches", [((3,), (3,)), ((2, 1), (1, 3)), ((), (3,))])
 def test_batches(dtype: str, batches: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
     pe.set_float32_matmul_precision("high")
     rng = np.random.default_rng(0)
     a, b = draw(rng, (*batches[0], 16, 72), dtype), draw(rng, (*batches[1], 72, 136), dtype)
-    result = exact(simulated(a) @ simulated(b))
+    result = exact(moved(a) @ moved(b))
     of_a, of_b = (rounded(x.astype("float32").numpy(), dtype) for x in (a, b))
     expected, magnitude = of_a @ of_b, abs(of_a) @ abs(of_b)
     tolerance.assert_within(result, expected, tolerance.contraction(magnitude, expected, 72, dtype), dtype, magnitude)
 
 
+@needs_cuda_kernels
 def test_high_keeps_its_bound_and_highest_is_exact() -> None:
     rng = np.random.default_rng(1)
     a, b = draw(rng, (40, 300)), draw(rng, (300, 50))
     expected, magnitude = exact(a) @ exact(b), abs(exact(a)) @ abs(exact(b))
     of_sums = tolerance.contraction(magnitude, expected, 300, "float32")
-    tolerance.assert_within(exact(simulated(a) @ simulated(b)), expected, of_sums, "float32", magnitude)
+    tolerance.assert_within(exact(moved(a) @ moved(b)), expected, of_sums, "float32", magnitude)
     pe.set_float32_matmul_precision("high")
-    high = exact(simulated(a) @ simulated(b))
+    high = exact(moved(a) @ moved(b))
     # The sums are of rounded products, which are larger by as much at most.
     tolerance.assert_within(high, expected, (2 * UNIT + UNIT**2) * magnitude + (1 + UNIT) ** 2 * of_sums, "float32", magnitude)
     assert np.any(abs(high - expected) > of_sums), "nothing was rounded"
     # A factor in the middle between two of 11 bits shows which products were made.
     x = pe.full((16, 32), 1 + UNIT, dtype=pe.float32)
     eye = pe.eye(32, 48, dtype=pe.float32)
-    assert np.all(exact(simulated(x) @ simulated(eye))[:, :32] == 1 + 2 * UNIT), "ties are rounded away from zero"
+    assert np.all(exact(moved(x) @ moved(eye))[:, :32] == 1 + 2 * UNIT), "ties are rounded away from zero"
     assert np.all(exact(x.to("cpu") @ eye.to("cpu"))[:, :32] == 1 + UNIT), "the CPU multiplies exactly"
     pe.set_float32_matmul_precision("highest")
-    assert np.all(exact(simulated(x) @ simulated(eye))[:, :32] == 1 + UNIT)
+    assert np.all(exact(moved(x) @ moved(eye))[:, :32] == 1 + UNIT)
 
 
+@needs_cuda_kernels
 def test_float64_and_integers_are_exact() -> None:
     pe.set_float32_matmul_precision("high")
     for dtype in ("float64", "int32"):
         x = pe.full((16, 32), 4097, dtype=dtype)
         eye = pe.eye(32, 48, dtype=dtype)
-        assert np.all(exact(simulated(x) @ simulated(eye))[:, :32] == 4097.0)
+        assert np.all(exact(moved(x) @ moved(eye))[:, :32] == 4097.0)
 
 
 # Of convolutions: weights in chunks and not, a single tap that is a product of matrices, strides, padding, groups.
@@ -137,6 +140,7 @@ def convolve(x: pe.Tensor, w: pe.Tensor, options: dict[str, int], g: pe.Tensor |
     return y, x.grad, w.grad
 
 
+@needs_cuda_kernels
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
 @pytest.mark.parametrize("case", CONVOLUTIONS)
 def test_convolutions_are_those_of_rounded_factors(dtype: str, case: tuple[tuple[int, ...], tuple[int, ...], dict[str, int]]) -> None:
@@ -144,7 +148,7 @@ def test_convolutions_are_those_of_rounded_factors(dtype: str, case: tuple[tuple
     rng = np.random.default_rng(2)
     x, w, options = draw(rng, case[0], dtype), draw(rng, case[1], dtype), case[2]
     g = draw(rng, tuple(pe.conv2d(x, w, **options).shape), dtype)
-    results = convolve(simulated(x), simulated(w), options, simulated(g))
+    results = convolve(moved(x), moved(w), options, moved(g))
     of_x, of_w, of_g = (pe.asarray(rounded(t.astype("float32").numpy(), dtype), device="cpu") for t in (x, w, g))
     expected = convolve(of_x, of_w, options, of_g)
     magnitudes = convolve(abs(of_x), abs(of_w), options, abs(of_g))
@@ -155,6 +159,7 @@ def test_convolutions_are_those_of_rounded_factors(dtype: str, case: tuple[tuple
         tolerance.assert_within(exact(result), of_right, bound, dtype, of_magnitude)
 
 
+@needs_cuda_kernels
 @given(
     sizes=st.tuples(st.sampled_from([17, 33, 128, 129]), st.sampled_from([24, 65, 136]), st.sampled_from([17, 40, 97, 296])),
     seed=st.integers(0, 2**32 - 1),
@@ -164,8 +169,8 @@ def test_gradients_of_matmul_are_products_of_rounded_factors(sizes: tuple[int, i
     m, n, k = sizes
     rng = np.random.default_rng(seed)
     a, b, g = draw(rng, (m, k)), draw(rng, (k, n)), draw(rng, (m, n))
-    a_leaf, b_leaf = simulated(a).requires_grad_(), simulated(b).requires_grad_()
-    (a_leaf @ b_leaf).backward(simulated(g))
+    a_leaf, b_leaf = moved(a).requires_grad_(), moved(b).requires_grad_()
+    (a_leaf @ b_leaf).backward(moved(g))
     of_a, of_b, of_g = (rounded(x.numpy(), "float32") for x in (a, b, g))
     for leaf, left, right, terms in ((a_leaf, of_g, of_b.T, n), (b_leaf, of_a.T, of_g, m)):
         expected, magnitude = left @ right, abs(left) @ abs(right)
