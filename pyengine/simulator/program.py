@@ -150,7 +150,7 @@ def _checks(compiler: str) -> tuple[str, ...]:
     """That volatile accesses are reported as such, and indices of arrays at the end of a structure are checked."""
     if "clang" in compiler:
         return ("-mllvm", "-tsan-distinguish-volatile")
-    return ("--param", "tsan-distinguish-volatile=1", "-Wno-tsan", "-fsanitize=bounds-strict")
+    return ("--param", "tsan-distinguish-volatile=1", "-Wno-tsan", "-fsanitize=bounds-strict", "-fno-aggressive-loop-optimizations")
 
 
 def _run(*command: str) -> None:

@@ -1,6 +1,6 @@
 """Plants faults in copies of the CUDA kernels, one at a time, and requires the simulator to report each; and nothing in the originals.
 
-    python -m tests.simulator.mutate [--unit NAME] [--file NAME] [--rule KIND] [--every N]
+    python -m tests.simulator.mutate [--unit NAME] [--file NAME] [--rule KIND] [--every N] [--jobs N]
 
 A fault is a place in a kernel changed by one of the rules of mutants.py: a barrier removed, a wait weakened, a fence dropped, an index
 past the edge, a phase not flipped, a swizzle off. What includes it is compiled again and linked with the objects of the newest build
@@ -19,9 +19,10 @@ import shlex
 import subprocess
 import sys
 import tempfile
-import time
 import tomllib
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from tests.builds import ROOT, newest_build
@@ -109,6 +110,7 @@ def main() -> int:
     parser.add_argument("--rule", choices=[rule.name for rule in RULES], help="faults of this kind only")
     parser.add_argument("--file", action="append", help="faults in files of this name only; may be repeated")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth mutant")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="mutants at once; all cores' worth by default")
     arguments = parser.parse_args()
     listed = tomllib.loads((Path(__file__).parent / "mutants.toml").read_text())["harmless"]
     every = list(mutants())
@@ -124,15 +126,14 @@ def main() -> int:
         said = outcome(unit)
         wrong += said != "silent"
         print(f"{'ok   ' if said == 'silent' else 'WRONG'}  {unit}: no fault: {said}", flush=True)
-    build, kinds = Build(), Counter[str]()
-    for mutant in chosen:
-        start = time.monotonic()
-        said = try_mutant(build, mutant)
-        right = said.startswith("reported") or (mutant.rule.changes_values and said.startswith("wrong values"))
-        wrong += not right
-        if right:
-            kinds[re.split(": ", said.removeprefix("reported: ").removeprefix("simulator: "))[0]] += 1
-        print(f"{'ok   ' if right else 'WRONG'}  {mutant.name}  {time.monotonic() - start:4.0f} s  {said[:250]}", flush=True)
+    kinds = Counter[str]()
+    with ThreadPoolExecutor(arguments.jobs) as jobs:
+        for mutant, said in zip(chosen, jobs.map(partial(try_mutant, Build()), chosen), strict=True):
+            right = said.startswith("reported") or (mutant.rule.changes_values and said.startswith("wrong values"))
+            wrong += not right
+            if right:
+                kinds[re.split(": ", said.removeprefix("reported: ").removeprefix("simulator: "))[0]] += 1
+            print(f"{'ok   ' if right else 'WRONG'}  {mutant.name}  {said[:250]}", flush=True)
     print("\n".join(f"{count:4} {kind}" for kind, count in kinds.most_common()))
     print(f"{kinds.total()} faults caught, {wrong} wrong, {len(harmless)} listed as harmless")
     return int(wrong > 0)
