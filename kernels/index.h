@@ -1,6 +1,6 @@
 // Reading and writing an array at places that index arrays name, in three steps: index_offsets turns indices into offsets, and checks them;
-// gather reads there, scatter writes. find_outside checks indices that are used as they are. In both, (outer, n, inner) is the shape of what is read or written, and the array's element (o, j, i)
-// lies at offset_of(outer, o) + offsets[j] + offset_of(inner, i).
+// gather reads there, scatter writes. In both, (outer, n, inner) is the shape of what is read or written, and the array's element (o, j, i)
+// lies at offset_of(outer, o) + offsets[j] + offset_of(inner, i). find_outside checks indices that are used as they are.
 //
 // Fast where inner is one axis of stride 1: rows are moved whole. Any size may be 0.
 #pragma once

@@ -101,7 +101,11 @@ Graph::~Graph() {
     }
     if (executable_) {
         const NotCaptured end;
+        int before = 0;
+        cudaGetDevice(&before);
+        cudaSetDevice(device_);
         cudaDeviceSynchronize();  // its memory goes
+        cudaSetDevice(before);
         cudaGraphExecDestroy(executable_);
     }
     if (replays_) deallocate(replays_);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def rewritten(source: str, path: Path, kernels: dict[str, tuple[str, ...]]) -> s
     main = re.search(r"\bint\s+main\s*\(([^()]*)\)", text)
     text = re.sub(r"\bint\s+main\s*(?=\()", "static int program_main", text)
     starters = [_starter(name, parameters) for name, parameters in kernels.items()]
-    lines = ['#include "kernels/simulator/program.h"', f'#line 1 "{path.resolve()}"', text, *starters]
+    lines = ['#include "kernels/simulator/program.h"', f"#line 1 {json.dumps(str(path.resolve()), ensure_ascii=False)}", text, *starters]
     return "\n".join([*lines, _main(path.name, main[1])] if main else lines) + "\n"
 
 
@@ -43,7 +44,7 @@ def _main(name: str, parameters: str) -> str:
     """Starts main, which sees its own name as its one argument, if it looks."""
     given = "" if parameters.strip() in ("", "void") else "1, arguments"
     return f"""extern "C" int pyengine_main(int* status, char* report, std::size_t room) {{
-    static char name[] = "{name}";
+    static char name[] = {json.dumps(name, ensure_ascii=False)};
     [[maybe_unused]] static char* arguments[] = {{name, nullptr}};
     try {{ *status = program_main({given}); return 0; }} {_CAUGHT}
 }}"""
