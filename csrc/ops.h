@@ -58,7 +58,7 @@ Array conv_transpose(const Array& y, const Array& w, const std::optional<Array>&
 Array conv_weight_gradient(const Array& x, const Array& y, const Dims& kernel_size, const ConvParameters& parameters);
 
 // matmul.cpp
-Array matmul(const Array& a, const Array& b);
+Array matmul(const Array& a, const Array& b, const Array* bias = nullptr);  // bias: of the result's dtype, added to every row
 
 // random.cpp: element i depends on (seed, offset + i), dtype and distribution alone; see kernels/random.h
 Array random_uniform(const Dims& shape, DType dtype, std::uint64_t seed, std::uint64_t offset, Device device);

@@ -1,11 +1,12 @@
-// matmul: C[b] = A[b] B[b] for every b of a batch.
+// matmul: C[b] = A[b] B[b] + bias for every b of a batch.
 //
 //   A[b] (m, k) at a + a_offsets[b], element (i, p) at i * a_strides[0] + p * a_strides[1]; any strides, so a transpose is free
 //   B[b] (k, n) likewise;  C (batch, m, n) contiguous, overwritten, not aliased by A or B
-//   element types: all but boolean; A, B and C share one. float16 and bfloat16 accumulate in float32 and round once; integers wrap.
+//   bias (n), contiguous, is added to every row, to its sums or to what they are rounded to, as the level has it; null: nothing is.
+//   element types: all but boolean; A, B, C and bias share one. float16 and bfloat16 accumulate in float32 and round once; integers wrap.
 //   tf32: float32 factors may be rounded to 11 bits of significand, to the nearest, before they are multiplied; sums are float32 all the
 //   same. Levels without such products multiply exactly.
-//   m, n or batch 0: nothing is written; k 0: C is zero. NaN and Inf propagate as in plain sums.
+//   m, n or batch 0: nothing is written; k 0: C is the bias, or zero. NaN and Inf propagate as in plain sums.
 //   The order of summation depends on (m, n, k), the strides and the level alone.
 #pragma once
 
@@ -23,6 +24,7 @@ struct MatmulArgs {
     std::int64_t batch, m, n, k;
     const void* a;
     const void* b;
+    const void* bias;
     void* c;
     const std::int64_t* a_offsets;  // batch elements
     const std::int64_t* b_offsets;  // batch elements

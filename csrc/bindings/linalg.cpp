@@ -1,4 +1,5 @@
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include "csrc/bindings/casters.h"
 #include "csrc/bindings/register.h"
@@ -7,4 +8,9 @@
 namespace py = pybind11;
 using namespace pyengine;
 
-void bindings::register_linalg(py::module_& m) { m.def("matmul", &ops::matmul, py::arg("a"), py::arg("b"), without_gil()); }
+void bindings::register_linalg(py::module_& m) {
+    const auto matmul = [](const Array& a, const Array& b, const std::optional<Array>& bias) {
+        return ops::matmul(a, b, bias ? &*bias : nullptr);
+    };
+    m.def("matmul", matmul, py::arg("a"), py::arg("b"), py::arg("bias") = py::none(), without_gil());
+}

@@ -1,5 +1,6 @@
 #include "kernels/matmul.h"
 
+#include <optional>
 #include <vector>
 
 #include "csrc/check.h"
@@ -18,6 +19,12 @@ void check_operands(const Array& a, const Array& b) {
     if (a.shape().back() != b.shape()[vector ? 0 : b.shape().size() - 2])
         fail_value("matmul: inner dimensions differ: a ", a.shape(), ", b ", b.shape(), "; a.shape[-1] must equal b.shape[",
                    vector ? "-1" : "-2", "]");
+}
+
+void check_bias(const Array& bias, DType dtype, const Array& b) {
+    if (bias.dtype() != dtype) fail_type("matmul: bias of another dtype: ", bias.dtype(), "; must be that of the product, ", dtype);
+    if (b.rank() < 2 || bias.rank() != 1 || bias.shape()[0] != b.shape().back())
+        fail_value("matmul: bias does not fit: shape ", bias.shape(), ", b ", b.shape(), "; must be (b.shape[-1],)");
 }
 
 /// A vector as the row or the column of a matrix.
@@ -85,11 +92,12 @@ bool fold_batch(kernels::MatmulArgs& args, const Array& a, const Array& b) {
 
 }  // namespace
 
-Array matmul(const Array& a_in, const Array& b_in) {
+Array matmul(const Array& a_in, const Array& b_in, const Array* bias) {
     check_operands(a_in, b_in);
     const DType dtype = promote("matmul", a_in.dtype(), b_in.dtype());
     check_real("matmul", dtype);
-    const Device device = common_device("matmul", {&a_in, &b_in});
+    if (bias) check_bias(*bias, dtype, b_in);
+    const Device device = common_device("matmul", {&a_in, &b_in, bias ? bias : &a_in});
     const Array a_matrix = as_matrix(a_in, true), b_matrix = as_matrix(b_in, false);
     const Dims batch = broadcast_batches(a_matrix, b_matrix);
     const auto a_rank = static_cast<std::size_t>(a_matrix.rank()), b_rank = static_cast<std::size_t>(b_matrix.rank());
@@ -110,6 +118,8 @@ Array matmul(const Array& a_in, const Array& b_in) {
     args.n = b.shape().back();
     args.a = a.raw();
     args.b = b.raw();
+    std::optional<Array> row;
+    if (bias) args.bias = row.emplace(contiguous(*bias)).raw();
     args.c = out.raw();
     for (std::size_t i = 0; i < 2; ++i) {
         args.a_strides[i] = a.strides()[a_rank - 2 + i];

@@ -10,6 +10,7 @@
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/matmul_dot.h"
 #include "kernels/cpu/matmul_row.h"
+#include "kernels/cpu/transpose.h"
 
 namespace pyengine::kernels {
 namespace {
@@ -103,20 +104,25 @@ void multiply_integers(const MatmulArgs& args) {
     });
 }
 
-std::size_t element_size(ElementType type) {
-    switch (type) {
-        case ElementType::boolean:
-        case ElementType::int8:
-        case ElementType::uint8: return 1;
-        case ElementType::int16:
-        case ElementType::uint16:
-        case ElementType::float16:
-        case ElementType::bfloat16: return 2;
-        case ElementType::int32:
-        case ElementType::uint32:
-        case ElementType::float32: return 4;
-        default: return 8;
+template <typename E>
+void add_to_row(E* c, const E* bias, std::int64_t n) {
+    std::int64_t j = 0;
+    if constexpr (!std::is_integral_v<E>) {
+        using T = decltype(widened(E{}));
+        for (; j + lanes<T> <= n; j += lanes<T>) store_narrow(c + j, load_float(c + j) + load_float(bias + j));
+        for (; j < n; ++j) narrow(c[j], widened(c[j]) + widened(bias[j]));
+    } else {
+        for (; j < n; ++j) c[j] = static_cast<E>(c[j] + bias[j]);
     }
+}
+
+template <typename E>
+void add_bias(const MatmulArgs& args) {
+    if (!args.bias) return;
+    parallel_blocks(args.batch * args.m, max_of<std::int64_t>(1, (1 << 16) / args.n), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t row = begin; row < end; ++row)
+            add_to_row(static_cast<E*>(args.c) + row * args.n, static_cast<const E*>(args.bias), args.n);
+    });
 }
 
 }  // namespace
@@ -137,24 +143,29 @@ template <>
 void matmul<level>(const MatmulArgs& args) {
     const std::int64_t elements = args.batch * args.m * args.n;
     if (elements == 0) return;
-    if (args.k == 0) {
-        std::memset(args.c, 0, static_cast<std::size_t>(elements) * element_size(args.type));
-        return;
-    }
+    const auto run = [&]<typename E>(void (*multiply)(const MatmulArgs&)) {
+        if (args.k == 0)
+            std::memset(args.c, 0, static_cast<std::size_t>(elements) * sizeof(E));
+        else
+            multiply(args);
+        add_bias<E>(args);
+    };
+    const auto integers = [&]<typename E> { run.template operator()<E>(multiply_integers<E>); };
+    const auto floats = [&]<typename E> { run.template operator()<E>(multiply_floats<E>); };
     switch (args.type) {
         default: return;  // the caller lets numbers through alone
         case ElementType::int8:
-        case ElementType::uint8: return multiply_integers<std::uint8_t>(args);
+        case ElementType::uint8: return integers.template operator()<std::uint8_t>();
         case ElementType::int16:
-        case ElementType::uint16: return multiply_integers<std::uint16_t>(args);
+        case ElementType::uint16: return integers.template operator()<std::uint16_t>();
         case ElementType::int32:
-        case ElementType::uint32: return multiply_integers<std::uint32_t>(args);
+        case ElementType::uint32: return integers.template operator()<std::uint32_t>();
         case ElementType::int64:
-        case ElementType::uint64: return multiply_integers<std::uint64_t>(args);
-        case ElementType::float16: return multiply_floats<float16>(args);
-        case ElementType::bfloat16: return multiply_floats<bfloat16>(args);
-        case ElementType::float32: return multiply_floats<float>(args);
-        case ElementType::float64: return multiply_floats<double>(args);
+        case ElementType::uint64: return integers.template operator()<std::uint64_t>();
+        case ElementType::float16: return floats.template operator()<float16>();
+        case ElementType::bfloat16: return floats.template operator()<bfloat16>();
+        case ElementType::float32: return floats.template operator()<float>();
+        case ElementType::float64: return floats.template operator()<double>();
     }
 }
 

@@ -59,11 +59,15 @@ struct MatmulItem {
     std::int64_t m, n, k;
     A a;
     B b;
+    const E* bias;
     E* c;
-    std::int64_t row_stride, column_stride;
+    std::int64_t row_stride, column_stride;  // one of them is 1: that of what the bias belongs to
 
     __device__ std::int64_t column(std::int64_t j) const { return j * column_stride; }
-    __device__ void store(std::int64_t i, std::int64_t column, ProductSum<E> sum) const { c[i * row_stride + column] = convert<E>(sum); }
+    __device__ void store(std::int64_t i, std::int64_t column, ProductSum<E> sum) const {
+        if (bias) sum += convert<ProductSum<E>>(bias[row_stride == 1 ? i : column]);
+        c[i * row_stride + column] = convert<E>(sum);
+    }
 };
 
 /// C = A B, or C^T = B^T A^T where that has fewer rows: gemm.h has kernels for few rows.
@@ -84,8 +88,10 @@ public:
         const Lines<E> a{static_cast<const E*>(args.a), args.a_strides[0], args.a_strides[1]};
         const Lines<E> b{static_cast<const E*>(args.b), args.b_strides[1], args.b_strides[0]};
         const bool exchanged = args.n < args.m && args.n <= 8;
-        item_ = exchanged ? MatmulItem<E>{args.n, args.m, args.k, b, a, static_cast<E*>(args.c), 1, args.n}
-                          : MatmulItem<E>{args.m, args.n, args.k, a, b, static_cast<E*>(args.c), args.n, 1};
+        const E* const bias = static_cast<const E*>(args.bias);
+        E* const c = static_cast<E*>(args.c);
+        item_ = exchanged ? MatmulItem<E>{args.n, args.m, args.k, b, a, bias, c, 1, args.n}
+                          : MatmulItem<E>{args.m, args.n, args.k, a, b, bias, c, args.n, 1};
         a_offsets_ = exchanged ? b_at : a_at;
         b_offsets_ = exchanged ? a_at : b_at;
     }

@@ -32,10 +32,11 @@ void multiply(const MatmulArgs& args) {
     for (std::int64_t item = 0; item < args.batch; ++item) {
         const E* a = static_cast<const E*>(args.a) + args.a_offsets[item];
         const E* b = static_cast<const E*>(args.b) + args.b_offsets[item];
+        const E* bias = static_cast<const E*>(args.bias);
         E* c = static_cast<E*>(args.c) + item * args.m * args.n;
         for (std::int64_t i = 0; i < args.m; ++i)
             for (std::int64_t j = 0; j < args.n; ++j) {
-                decltype(widened(E{})) sum{};
+                auto sum = bias ? widened(bias[j]) : decltype(widened(E{})){};
                 for (std::int64_t p = 0; p < args.k; ++p)
                     sum += widened(a[i * args.a_strides[0] + p * args.a_strides[1]]) *
                            widened(b[p * args.b_strides[0] + j * args.b_strides[1]]);

@@ -15,8 +15,8 @@ __all__ = ["linear", "multiply_add"]
 def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
     """y = x Wᵀ + b.
 
-    Shapes: x (…, in), W (out, in), b (out), y (…, out). Dtypes and accuracy as of :func:`pyengine.matmul`, the bias added to the rounded
-    product. Gradient: g W for x, gᵀ x for W, g for b, summed over the axes in front. ValueError if shapes do not fit.
+    Shapes: x (…, in), W (out, in), b (out), y (…, out). Dtypes and accuracy as of :func:`pyengine.matmul`, the bias added as the
+    product is written, before it is rounded or after. Gradient: g W for x, gᵀ x for W, g for b, summed over the axes in front. ValueError if shapes do not fit.
 
     >>> pe.nn.functional.linear(pe.ones((2, 3)), pe.ones((1, 3)), pe.ones(1)).tolist()
     [[4.0], [4.0]]
@@ -27,9 +27,10 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
     if b is not None and b.shape != w.shape[:1]:
         raise ValueError(f"linear: bias does not fit: {b.shape}, weight {w.shape}; its shape must be weight.shape[:1]")
     rows = _engine.reshape(x._array, (math.prod(x.shape[:-1]), w.shape[1]))
-    y = _engine.matmul(rows, _engine.permute_dims(w._array, (1, 0)))
-    if b is not None:
-        y = _engine.add(y, b._array, y if b.dtype is y.dtype else None)
+    fused = b is not None and b.dtype is x.dtype is w.dtype
+    y = _engine.matmul(rows, _engine.permute_dims(w._array, (1, 0)), b._array if b is not None and fused else None)
+    if b is not None and not fused:
+        y = _engine.add(y, b._array)
     inputs = (x, w) if b is None else (x, w, b)
     vjps = (_input_vjp, _weight_vjp, _bias_vjp)[: len(inputs)]
     return record("linear", _engine.reshape(y, (*x.shape[:-1], w.shape[0])), inputs, vjps, (kept(x, w), kept(w, x)))

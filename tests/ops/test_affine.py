@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pyengine as pe
+from pyengine import _engine
 from tests.gradients import check_gradients
 from tests.ops.layouts import FLOATS, numpy_of, operands
 from tests.tolerance import assert_within, contraction, format_of, roundings
@@ -18,8 +19,8 @@ rng = np.random.default_rng(0)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
-@pytest.mark.parametrize("lead", [(), (4,), (2, 3), (0,), (2, 0)])
-@pytest.mark.parametrize("sizes", [(5, 7), (0, 7), (5, 0), (1, 1), (65, 33)])
+@pytest.mark.parametrize("lead", [(), (4,), (2, 3), (0,), (2, 0), (130,)])
+@pytest.mark.parametrize("sizes", [(5, 7), (0, 7), (5, 0), (1, 1), (65, 33), (40, 3), (300, 130)])
 def test_linear(lead: tuple[int, ...], sizes: tuple[int, int], dtype: str) -> None:
     shapes = ((*lead, sizes[0]), sizes[::-1], (sizes[1],))
     tensors = [pe.asarray(rng.standard_normal(shape)).astype(dtype) for shape in shapes]
@@ -30,8 +31,16 @@ def test_linear(lead: tuple[int, ...], sizes: tuple[int, int], dtype: str) -> No
     ):
         assert result.dtype.name == dtype
         bound = contraction(magnitude, expected, sizes[0] + 1, dtype)
-        bound = bound + format_of(dtype).unit_roundoff * (magnitude + bound)  # the product is stored before the bias is added
+        bound = bound + format_of(dtype).unit_roundoff * (magnitude + bound)  # the product may be stored before the bias is added
         assert_within(result.astype("float64").numpy(), expected, bound, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint16", "int64"])
+@pytest.mark.parametrize("rows", [1, 3, 40])
+def test_linear_of_integers_wraps(dtype: str, rows: int) -> None:
+    limits = np.iinfo(dtype)
+    x, w, b = (rng.integers(limits.min, limits.max, shape, dtype, endpoint=True) for shape in ((rows, 9), (5, 9), (5,)))
+    np.testing.assert_array_equal(pe.linear(*map(pe.asarray, (x, w, b))).numpy(), x @ w.T + b)
 
 
 def test_dtypes_promote() -> None:
@@ -39,6 +48,15 @@ def test_dtypes_promote() -> None:
     assert pe.linear(x, w, b).dtype is pe.float64
     assert pe.linear(x, w.astype("bfloat16"), b).dtype is pe.float32
     assert pe.linear(x, w.astype("float32"), b.astype("float64")).dtype is pe.float64
+
+
+def test_errors_of_the_engine() -> None:
+    a, b = pe.ones((2, 3))._array, pe.ones((3, 4))._array
+    with pytest.raises(TypeError, match="matmul: bias of another dtype: float64; must be that of the product, float32"):
+        _engine.matmul(a, b, pe.ones(4, "float64")._array)
+    for shape in ((3,), (1, 4), ()):
+        with pytest.raises(ValueError, match=r"matmul: bias does not fit: shape .*; must be \(b.shape\[-1\],\)"):
+            _engine.matmul(a, b, pe.ones(shape)._array)
 
 
 def test_strided_operands_stay_as_they_are() -> None:

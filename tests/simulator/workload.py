@@ -53,6 +53,8 @@ def matmul() -> None:
         pe.matmul(a[..., 1:, 1:], b[..., 1:, 1:])
     pe.set_float32_matmul_precision("highest")
     pe.matmul(integers(9, 20, 30), integers(9, 30, 20))
+    pe.linear(draw(65, 33), draw(67, 33), draw(67))
+    pe.linear(draw(65, 33), draw(5, 33), draw(5))
     pe.matmul(draw(2, 1, 3, 4), draw(250, 4, 5))  # offsets at uneven distances, as many as one launch uploads
 
 
