@@ -15,8 +15,9 @@ __all__ = ["linear", "multiply_add"]
 def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
     """y = x Wᵀ + b.
 
-    Shapes: x (…, in), W (out, in), b (out), y (…, out). Dtypes and accuracy as of :func:`pyengine.matmul`, the bias added as the
-    product is written, before it is rounded or after. Gradient: g W for x, gᵀ x for W, g for b, summed over the axes in front. ValueError if shapes do not fit.
+    Shapes: x (…, in), W (out, in), b (out), y (…, out). Dtypes and accuracy as of :func:`pyengine.matmul`; the bias is added as the product
+    is written, before it is rounded or after. Gradient: g W for x, gᵀ x for W, g for b, summed over the axes in front. ValueError if
+    shapes do not fit.
 
     >>> pe.nn.functional.linear(pe.ones((2, 3)), pe.ones((1, 3)), pe.ones(1)).tolist()
     [[4.0], [4.0]]
