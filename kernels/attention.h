@@ -14,6 +14,7 @@
 //   q (batch, query_heads, queries, width), k (batch, key_heads, keys, width), v (batch, key_heads, keys, value_width): any strides;
 //   query_heads is a multiple of key_heads. One floating type; float16 and bfloat16 compute in float32 and round once at the end; but
 //   tensor cores take p and ds rounded to the type, so that there float16's ds below 6e-8 are lost and those beyond 65504 are Inf.
+//   tf32: as in matmul.h, for these products, of which z p and ds are factors, too; but dout[i] . out[i] is exact.
 //   mask: strides for (batch, query_heads, queries, keys), 0 where it is broadcast; boolean (false hides the key) or of q's type (added)
 //   out, dout (batch, query_heads, queries, value_width), logsumexp (batch, query_heads, queries), dq, dk, dv: contiguous; outputs are
 //   overwritten and alias no input. logsumexp is float32 for 16-bit types, else of q's type.
@@ -35,6 +36,7 @@ namespace pyengine::kernels {
 
 struct AttentionProblem {
     ElementType type;
+    bool tf32;
     std::int64_t batch, query_heads, key_heads, queries, keys, width, value_width;
     const void* q;
     const void* k;

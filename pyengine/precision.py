@@ -14,8 +14,9 @@ def set_float32_matmul_precision(precision: str) -> None:
     significand, for tensor cores. Sums are float32 either way, and a product has the relative error 2 u + u^2 at most beyond theirs.
     Products of few rows or terms may be made exactly all the same; factors within 2^-11 of the largest float32 round to infinity.
 
-    Ops: :func:`matmul` and what is made of it, convolutions, and their gradients, by the setting when they run. The CPU multiplies exactly,
-    as every device does other dtypes. The setting is the process's. ValueError for other words (PyTorch has "medium", too).
+    Ops: :func:`matmul` and what is made of it, convolutions, :func:`scaled_dot_product_attention` of at most 128 columns, whose weights and
+    gradients of scores are factors as well, and the gradients of these, by the setting when they run. The CPU multiplies exactly, as every
+    device does other dtypes. The setting is the process's. ValueError for other words (PyTorch has "medium", too).
     """
     if precision not in ("highest", "high"):
         raise ValueError(f"set_float32_matmul_precision: no such precision: {precision!r}; must be 'highest' or 'high'")

@@ -32,15 +32,15 @@ def cpu_only(reason: str) -> pytest.MarkDecorator:
 
 
 @contextmanager
-def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Makes DEVICE the default, and lets tensors out to NumPy through a copy."""
-    to_numpy = interop_numpy.to_numpy
+def elsewhere(monkeypatch: pytest.MonkeyPatch, device: str = DEVICE) -> Iterator[None]:
+    """Makes a device the default, and lets tensors out to NumPy through a copy."""
+    to_numpy, before = interop_numpy.to_numpy, pe.get_default_device()
 
     def copied(x: pe.Tensor) -> np.ndarray[Any, Any]:
         return to_numpy(x if x.device == "cpu" else x.to("cpu"))
 
     for module in (interop_numpy, pe.interop):
         monkeypatch.setattr(module, "to_numpy", copied)
-    pe.set_default_device(DEVICE)
+    pe.set_default_device(device)
     yield
-    pe.set_default_device("cpu")
+    pe.set_default_device(before)

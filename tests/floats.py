@@ -50,5 +50,11 @@ def tensor_of(values: npt.ArrayLike, dtype: str, layout: int = 0, requires_grad:
     return tensor.detach().requires_grad_(requires_grad), exact
 
 
+def nearest_tf32(x: npt.ArrayLike) -> Float64s:
+    """float32 as tensor cores are given it, ties away from zero; finite."""
+    bits = np.asarray(x, np.float32).view(np.uint32)
+    return ((bits + np.uint32(0x1000)) & np.uint32(0xFFFFE000)).view(np.float32).astype(np.float64)
+
+
 def numpy_of(tensor: Any) -> Float64s:
     return np.asarray(tensor.detach().numpy(), np.float64)

@@ -30,7 +30,6 @@ TESTS = {"elementwise_types": "ops/test_elementwise", "optimizer_step": "optim/t
 """Where the tests of csrc/ops/<op>.cpp are, if not in tests/ops/test_<op>.py: under the name that users know."""
 
 LONG = {
-    "kernels/cuda/attention_mma.h": "the tiles of one op on tensor cores: their fragments, memory and products know each other",
     "kernels/cpu/elementwise_binary.cpp": "a few lines for each of 30 operations, and one table",
     "kernels/cuda/primitives/wgmma_shapes.h": "written by a script: an instruction's registers, for each of 32 widths",
     "pyengine/autograd.py": "the tape is read at one sitting",

@@ -40,7 +40,9 @@ FORMATS = {
     "bfloat16": Format(8, -126, (2.0 - 2.0**-7) * 2.0**127),
     "float32": Format(24, -126, float(np.finfo(np.float32).max)),
     "float64": Format(53, -1022, float(np.finfo(np.float64).max)),
+    "tf32": Format(11, -126, (2.0 - 2.0**-10) * 2.0**127),
 }
+"""Those of the dtypes, and of what tensor cores multiply."""
 
 
 def format_of(dtype: Any) -> Format:

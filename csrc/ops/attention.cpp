@@ -2,6 +2,7 @@
 
 #include "csrc/float_checks.h"
 #include "csrc/ops.h"
+#include "csrc/precision.h"
 #include "kernels/cpu/parallel.h"
 
 namespace pyengine::ops {
@@ -34,6 +35,7 @@ kernels::AttentionProblem problem_of(const Array& q, const Array& k, const Array
                                      const AttentionOptions& options) {
     kernels::AttentionProblem p{};
     p.type = q.dtype();
+    p.tf32 = tf32_allowed();
     p.batch = q.shape()[0];
     p.query_heads = q.shape()[1];
     p.key_heads = k.shape()[1];

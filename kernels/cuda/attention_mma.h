@@ -1,61 +1,37 @@
-// Tiles of attention on tensor cores, for float16 and bfloat16 and rows of at most 256 elements: mma.sync m16n8k16, sums in float; sm_80.
+// Tiles of attention on tensor cores, sums in float: mma.sync m16n8k16 for float16 and bfloat16 and rows of at most 256 elements, m16n8k8 for
+// float32 where it may be rounded to tf32, and rows of at most 128; sm_80. What differs between them is in attention_fragments.h.
 //
 // A block has 4 warps, each with 16 rows of a tile of 64 that stays, and meets tiles of `step` rows that move past it. Rows come to shared
 // memory by cp.async, 16 bytes at a time, while the tile before them is multiplied; rows that do not begin at a multiple of 16 bytes come
-// through registers, one element at a time. Widths are filled up with zeros to 64, 128 or 256. Weights are rounded to the type and stay
-// in registers: two 16 x 8 sums lie there as one 16 x 16 factor of the next product does.
+// through registers, one element at a time. They are filled up with zeros to 128, 256 or 512 bytes. Weights are rounded to what mma takes
+// and stay in registers.
 //
-//   width                       64        128       256
-//   forward: registers          152, 144  205, 210  251, 247    nvcc 13.0: sm_80, sm_90a; nothing is spilled
-//     shared memory, KiB        24        48        96
-//     blocks on an SM           3         2         1, 2        A100, H100
-//   backward, keys: registers   200, 198  255       248, 250
-//   backward, queries           159       196, 191  208, 204
-//     shared memory, KiB        32        64        96
-//     blocks on an SM           2 and 3   2         1, 2
+//   bytes of a row                       128       256       512
+//   forward: registers, 16 bits          152, 144  205, 208  251, 247    nvcc 13.0: sm_80, sm_90a
+//                       tf32             137, 142  177, 176  224, 208
+//     shared memory, KiB                 24        48        96
+//     blocks on an SM                    3         2         1, 2        A100, H100
+//   backward, keys: registers, 16 bits   200, 198  255       248, 250
+//                              tf32      163, 192  239, 232  255         the last spills 252 and 4 bytes; nothing else is spilled
+//   backward, queries, 16 bits           159       196, 191  208, 204
+//                      tf32              128, 147  151, 148  212, 241
+//     shared memory, KiB                 32        64        96
+//     blocks on an SM                    2 and 3   2         1, 2
 //
-// For each product of 16 x 16 x 8 a warp reads 256 bytes of shared memory, in the scores of the backward pass 384: on an A100 the first is
-// just what an SM reads while its tensor cores multiply. 32 rows for each warp would halve it, with sums that fill the registers at width
-// 128. Rejected: one block more on an SM in the forward pass, for which up to 88 bytes are spilled at width 128. Rejected by arithmetic:
-// rows padded by 16 bytes instead of exchanged chunks, which at width 256 are beyond the 99 KiB of sm_86 and sm_89; in the backward pass,
-// moving tiles of 64 rows at width 128, 96 KiB; queries in registers at width 256, 224 with scores and sums alone.
+// For each product of mma a warp reads 256 bytes of shared memory, in the scores of the backward pass 384: on an A100 the first is just what
+// an SM reads while its tensor cores multiply. 32 rows for each warp would halve it, with sums that fill the registers at 256 bytes. For
+// tf32 it rounds 2 words as well, in the scores of the backward pass 3: every warp rounds all moving rows. Rejected: one block more on an SM
+// in the forward pass, for which up to 88 bytes are spilled at 256 bytes. Rejected by arithmetic: rows padded by 16 bytes instead of
+// exchanged chunks, which at 512 bytes are beyond the 99 KiB of sm_86 and sm_89; in the backward pass, moving tiles of 64 rows at 256 bytes,
+// 96 KiB; queries in registers at 512 bytes, 224 with scores and sums alone; gradients of 128 floats cut among two blocks, which spills
+// nothing and multiplies half as much again.
 #pragma once
 
+#include "kernels/cuda/attention_fragments.h"
 #include "kernels/cuda/attention_simt.h"
-#include "kernels/cuda/gemm_mma.h"
-#include "kernels/cuda/gemm_tile.h"
-#include "kernels/cuda/primitives/cp_async.h"
 
 namespace pyengine::kernels {
 namespace {
-
-/// Rows in shared memory. Chunk c of 16 bytes of row i lies at place c ^ (i % 8) of the row: one chunk of 8 rows, which ldmatrix reads at
-/// once, is in different banks.
-template <typename T, int rows, int width>
-struct SharedRows {
-    alignas(16) T elements[rows * width];
-
-    __device__ T* at(unsigned i, unsigned j) { return elements + i * width + ((j / 8 ^ i % 8) * 8 + j % 8); }
-
-    /// Rows first, first + 1, ... of a matrix, by all threads, with zeros around them. They are there after a wait and a barrier.
-    template <unsigned threads>
-    __device__ void copy(const Matrix<T>& from, std::int64_t first) {
-        if (from.column_stride != 1 || (reinterpret_cast<std::uintptr_t>(from.data) | from.row_stride * sizeof(T)) % 16 != 0) {
-            for (unsigned n = threadIdx.x; n < rows * width; n += threads) *at(n / width, n % width) = from(first + n / width, n % width);
-            return;
-        }
-        constexpr unsigned chunks = width / 8, at_once = threads / chunks;
-        const unsigned row = threadIdx.x / chunks, column = threadIdx.x % chunks * 8;
-        const std::int64_t left = from.columns - column;
-        const int bytes = left <= 0 ? 0 : left < 8 ? static_cast<int>(left) * 2 : 16;
-        const T* source = from.data + (first + row) * from.row_stride + column;
-#pragma unroll
-        for (unsigned i = 0; i < rows; i += at_once, source += at_once * from.row_stride) {
-            const bool exists = bytes > 0 && first + row + i < from.rows;
-            cp_async<16>(at(row + i, column), exists ? source : from.data, exists ? bytes : 0);
-        }
-    }
-};
 
 template <typename T, int width, int step_, int result_width_>
 struct Mma {
@@ -98,35 +74,35 @@ struct Mma {
         cp_async_wait<0>();
         __syncthreads();
         each_element<rows, result_columns / 2>([&](int r, int c) {
-            const std::uint32_t word = pack<T>(factor * values[r][2 * c], factor * values[r][2 * c + 1]);
-            *reinterpret_cast<Pack<T, 2>*>(staged.at(row(r), Mma::column(2 * c))) = std::bit_cast<Pack<T, 2>>(word);
+            const auto pair = to_pair<T>(factor * values[r][2 * c], factor * values[r][2 * c + 1]);
+            *reinterpret_cast<Pack<T, 2>*>(staged.at(row(r), Mma::column(2 * c))) = pair;
         });
         __syncwarp();
-        const bool aligned = columns % 8 == 0 && reinterpret_cast<std::uintptr_t>(to) % 16 == 0;
-        constexpr unsigned chunks = result_width / 8;
+        constexpr unsigned in_chunk = Own::in_chunk, chunks = result_width / in_chunk;
+        const bool aligned = columns % in_chunk == 0 && reinterpret_cast<std::uintptr_t>(to) % 16 == 0;
         for (unsigned n = lane(); n < 16 * chunks; n += 32) {
-            const unsigned i = warp_row() + n / chunks, e = n % chunks * 8;
+            const unsigned i = warp_row() + n / chunks, e = n % chunks * in_chunk;
             const std::int64_t left = first + i < count ? columns - column - e : 0;
             T* const place = to + (first + i) * columns + column + e;
-            if (aligned && left >= 8)
-                *reinterpret_cast<Pack<T, 8>*>(place) = *reinterpret_cast<const Pack<T, 8>*>(staged.at(i, e));
+            if (aligned && left >= in_chunk)
+                *reinterpret_cast<Pack<T, in_chunk>*>(place) = *reinterpret_cast<const Pack<T, in_chunk>*>(staged.at(i, e));
             else
-                for (unsigned x = 0; x < 8 && x < left; ++x) place[x] = *staged.at(i, e + x);
+                for (unsigned x = 0; x < in_chunk && x < left; ++x) place[x] = *staged.at(i, e + x);
         }
     }
 
 protected:
-    /// 16 columns of the warp's rows, as a factor.
-    __device__ static void load(std::uint32_t (&a)[4], Own& own, int first) {
-        load_matrices(a, own.at(warp_row() + lane() % 16, first + lane() / 16 * 8));
-    }
+    static constexpr int depth = Own::depth;  // of a fragment
 
-    /// sum[i, j] += a[i] . y[j, first : first + 16]
+    /// `depth` columns of the warp's rows.
+    __device__ static void load(std::uint32_t (&a)[4], Own& own, int first) { own.load_left(a, warp_row(), first); }
+
+    /// sum[i, j] += a[i] . y[j, first : first + depth]
     __device__ static void inner_products(const std::uint32_t (&a)[4], Moving& y, int first, float (&sum)[rows][columns]) {
 #pragma unroll
         for (int j = 0; j < step; j += 16) {
             std::uint32_t b[4];
-            load_matrices(b, y.at(j + lane() % 8 + lane() / 16 * 8, first + lane() / 8 % 2 * 8));
+            y.load_transposed(b, j, first);
             multiply(sum, j / 4, a, b[0], b[1]);
             multiply(sum, j / 4 + 2, a, b[2], b[3]);
         }
@@ -135,13 +111,12 @@ protected:
     /// sum[i, e] += sum over j of weights[i, j] y[j, first + e]
     __device__ static void weighted_rows(const float (&weights)[rows][columns], Moving& y, int first, float (&sum)[rows][result_columns]) {
 #pragma unroll
-        for (int j = 0; j < step; j += 16) {
+        for (int j = 0; j < step; j += depth) {
             std::uint32_t a[4], b[4];
-#pragma unroll
-            for (int k = 0; k < 4; ++k) a[k] = pack<T>(weights[k % 2][j / 4 + k / 2 * 2], weights[k % 2][j / 4 + k / 2 * 2 + 1]);
+            to_left_factor<T>(a, weights, j / 4);
 #pragma unroll
             for (int e = 0; e < result_width; e += 16) {
-                load_matrices<true>(b, y.at(j + lane() % 16, first + e + lane() / 16 * 8));
+                y.load_right(b, j, first + e);
                 multiply(sum, e / 4, a, b[0], b[1]);
                 multiply(sum, e / 4 + 2, a, b[2], b[3]);
             }
@@ -149,15 +124,13 @@ protected:
     }
 
 private:
-    __device__ static unsigned lane() { return threadIdx.x % 32; }
     __device__ static unsigned warp_row() { return threadIdx.x / 32 * 16; }
 
     /// Adds to the lane's elements c, c + 1 of both rows.
     template <int n>
     __device__ static void multiply(float (&sum)[rows][n], int c, const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
         float d[4] = {sum[0][c], sum[0][c + 1], sum[1][c], sum[1][c + 1]};
-        const std::uint32_t b[2] = {b0, b1};
-        mma_m16n8k16<T>(d, a, b);
+        add_product<T>(d, a, {b0, b1});
         sum[0][c] = d[0], sum[0][c + 1] = d[1], sum[1][c] = d[2], sum[1][c + 1] = d[3];
     }
 };
@@ -167,7 +140,7 @@ private:
 template <typename T, int width>
 class MmaForward : public Mma<T, width, tile, width> {
     using Base = Mma<T, width, tile, width>;
-    static constexpr bool held = width <= 128;  // the queries, in registers
+    static constexpr bool held = width * sizeof(T) <= 256;  // the queries, in registers
 
     struct Shared {
         typename Base::Own q;
@@ -175,7 +148,7 @@ class MmaForward : public Mma<T, width, tile, width> {
     };
 
 public:
-    static constexpr int blocks_on_sm = width == 64 ? 3 : 2;
+    static constexpr int blocks_on_sm = width * sizeof(T) == 128 ? 3 : 2;
     static constexpr std::size_t shared_bytes = sizeof(Shared);
 
     __device__ MmaForward(const Head<T>& head, std::int64_t first, std::int64_t /*column*/) : k_(head.k()), v_(head.v()) {
@@ -186,7 +159,7 @@ public:
             cp_async_wait<0>();
             __syncthreads();
 #pragma unroll
-            for (int d = 0; d < width; d += 16) Base::load(q_[d / 16], shared().q, d);
+            for (int d = 0; d < width; d += Base::depth) Base::load(q_[d / Base::depth], shared().q, d);
         }
     }
 
@@ -196,9 +169,9 @@ public:
         shared().v.template copy<Base::threads>(v_, std::int64_t{n} * tile);
         cp_async_commit();
 #pragma unroll
-        for (int d = 0; d < width; d += 16) {
+        for (int d = 0; d < width; d += Base::depth) {
             if constexpr (!held) Base::load(q_[0], shared().q, d);
-            Base::inner_products(q_[held ? d / 16 : 0], shared().k, d, sum);
+            Base::inner_products(q_[held ? d / Base::depth : 0], shared().k, d, sum);
         }
     }
 
@@ -215,7 +188,7 @@ private:
     __device__ static Shared& shared() { return *dynamic_shared_memory<Shared>(); }
 
     Matrix<T> k_, v_;
-    std::uint32_t q_[held ? width / 16 : 1][4];
+    std::uint32_t q_[held ? width / Base::depth : 1][4];
 };
 
 /// A pair that stays, against pairs that move past it. Where two of those have room in shared memory, one comes while the other is
@@ -223,7 +196,7 @@ private:
 template <typename T, int width>
 class MmaBackward : public Mma<T, width, 32, width <= 128 ? width : 128> {
     using Base = Mma<T, width, 32, width <= 128 ? width : 128>;
-    static constexpr int stages = width <= 128 ? 2 : 1;
+    static constexpr int stages = width * sizeof(T) <= 256 ? 2 : 1;
 
     struct Shared {
         typename Base::Own x, y;
@@ -276,7 +249,7 @@ private:
 
     __device__ static void add_products(typename Base::Own& own, typename Base::Moving& moving, float (&sum)[Base::rows][Base::columns]) {
 #pragma unroll
-        for (int d = 0; d < width; d += 16) {
+        for (int d = 0; d < width; d += Base::depth) {
             std::uint32_t a[4];
             Base::load(a, own, d);
             Base::inner_products(a, moving, d, sum);
@@ -291,15 +264,17 @@ template <template <typename, int> typename MmaTiles, template <typename, int> t
 void with_attention_tiles(const AttentionProblem& args, std::int64_t columns, Call call) {
     const std::int64_t widest = args.width > args.value_width ? args.width : args.value_width;
     with_float_type(args.type, [&]<typename T> {
-        if (!is_half<T> || widest > 256 || compute_capability() < 80) {
+        constexpr int narrow = 128 / sizeof(T);
+        const bool allowed = is_half<T> || (std::is_same_v<T, float> && args.tf32);
+        if (!allowed || widest > 4 * narrow || compute_capability() < 80) {
             with_simt_tiles<SimtTiles, T>(columns, call);
-        } else if constexpr (is_half<T>) {
-            if (widest <= 64)
-                call.template operator()<MmaTiles<T, 64>>();
-            else if (widest <= 128)
-                call.template operator()<MmaTiles<T, 128>>();
+        } else if constexpr (!std::is_same_v<T, double>) {
+            if (widest <= narrow)
+                call.template operator()<MmaTiles<T, narrow>>();
+            else if (widest <= 2 * narrow)
+                call.template operator()<MmaTiles<T, 2 * narrow>>();
             else
-                call.template operator()<MmaTiles<T, 256>>();
+                call.template operator()<MmaTiles<T, 4 * narrow>>();
         }
     });
 }

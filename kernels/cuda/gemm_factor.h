@@ -32,6 +32,14 @@ struct alignas(16) Chunk {
     }
 };
 
+/// As mma takes them: floats as tf32.
+template <typename E, int count>
+__device__ void round_factors(std::uint32_t (&words)[count]) {
+    if constexpr (std::is_same_v<E, float>)
+#pragma unroll
+        for (std::uint32_t& word : words) word = to_tf32(__uint_as_float(word));
+}
+
 template <typename E, bool across_>
 class FactorStage {
 public:
@@ -60,9 +68,7 @@ public:
         else
 #pragma unroll
             for (unsigned i = 0; i < 4; ++i) words[i] = place(i, lane / 4, lane % 4).words[lane / 4 % 4];
-        if constexpr (std::is_same_v<E, float>)
-#pragma unroll
-            for (int i = 0; i < 4; ++i) words[i] = to_tf32(__uint_as_float(words[i]));
+        round_factors<E>(words);
     }
 
 private:

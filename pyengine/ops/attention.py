@@ -46,7 +46,8 @@ def scaled_dot_product_attention(
     i < j, also beside a mask. A query that sees no key gets zeros. ``dropout_p``: a weight is dropped with this probability, others are
     divided by 1 - dropout_p; always on, numbers from the default generator, drawn again in the backward.
 
-    Floating dtypes; 16-bit floats compute in float32, but tensor cores take weights and the gradients of scores in 16 bits. Memory
+    Floating dtypes; 16-bit floats compute in float32, but tensor cores take weights and the gradients of scores in 16 bits. They multiply
+    float32 only where :func:`set_float32_matmul_precision` lets them round factors, weights and gradients of scores among them. Memory
     grows with L + S, not L S: the backward computes the scores again, tile by tile, and differentiating it once more does so by blocks
     of queries. Gradient with respect to query, key and value, and to an added mask, for which, alone, all scores are stored. ValueError
     where shapes do not fit, TypeError where dtypes differ.

@@ -15,7 +15,7 @@ import pyengine as pe
 from pyengine import _engine
 from tests import tolerance
 from tests.devices import DEVICE, cpu_only
-from tests.floats import Float64s, dtypes, each_level, numpy_of, seeds, tensor_of
+from tests.floats import Float64s, dtypes, each_level, nearest_tf32, numpy_of, seeds, tensor_of
 from tests.gradients import check_gradients
 
 attention = pe.scaled_dot_product_attention
@@ -48,17 +48,17 @@ def causal_bias(queries: int, keys: int) -> Float64s:
     return np.where(np.arange(keys) <= np.arange(queries)[:, None], 0.0, -np.inf)
 
 
-def rounded_factor(exact: Float64s, error: Float64s, shown: npt.NDArray[np.bool_], dtype: str) -> Float64s:
-    """What it does to a factor that tensor cores take it in 16 bits, and that the result, which it is in, is stored in 16 bits.
+def rounded_factor(exact: Float64s, error: Float64s, shown: npt.NDArray[np.bool_], factors: str) -> Float64s:
+    """What it does to a factor that tensor cores take it in a shorter format, and that the result, which it is in, is stored in 16 bits.
 
     The factor computed lies within ``error`` of the exact one, and is 0 where it is not shown. A weight may be rounded before it is divided
     by the sum, which is at least 1: what underflows only gets smaller.
     """
-    stored = tolerance.format_of(dtype)
-    if DEVICE == "cpu" or stored.precision >= 24:
+    taken = tolerance.format_of(factors)
+    if taken.precision >= 24:
         return np.zeros_like(exact)
-    rounding = stored.unit_roundoff * (np.abs(exact) + error) + stored.smallest_subnormal / 2
-    return np.where(shown, rounding, 0) * (1 + stored.unit_roundoff)
+    rounding = taken.unit_roundoff * (np.abs(exact) + error) + taken.smallest_subnormal / 2
+    return np.where(shown, rounding, 0) * (1 + taken.unit_roundoff)
 
 
 class Case(NamedTuple):
@@ -88,8 +88,9 @@ def mask_of(case: Case, rng: np.random.Generator) -> tuple[pe.Tensor | None, Flo
     return mask, bias + causal_bias(*scores) if case.causal else bias
 
 
-def check(case: Case) -> None:
-    """Result and gradients against float64, within the bound of their roundings."""
+def check(case: Case, factors: str | None = None) -> None:
+    """Result and gradients against float64, within the bound of their roundings. ``factors``: the format in which products take them."""
+    factors = factors or ("float32" if DEVICE == "cpu" else case.dtype)
     dtype, batch, heads, group, queries, keys, width, value_width, *_ = case
     rng = np.random.default_rng(case.seed)
     n = queries + keys + width + value_width + 30
@@ -98,6 +99,10 @@ def check(case: Case) -> None:
     k, k_exact = tensor_of(rng.standard_normal((batch, heads, keys, width)), dtype, case.layout + 1, requires_grad=True)
     v, v_exact = tensor_of(rng.standard_normal((batch, heads, keys, value_width)), dtype, case.layout + 2, requires_grad=True)
     g, g_exact = tensor_of(rng.standard_normal((batch, heads * group, queries, value_width)), dtype, case.layout)
+    g_stored = g_exact
+    if factors == "tf32":
+        q_exact, k_exact, v_exact, g_exact = (nearest_tf32(x) for x in (q_exact, k_exact, v_exact, g_exact))
+    g_abs = np.maximum(np.abs(g_exact), np.abs(g_stored))
     k_each, v_each = (np.repeat(x, group, axis=1) for x in (k_exact, v_exact))
     pe.manual_seed(case.seed)
     kept: Float64s | float = drawn_factors((batch, heads * group, queries, keys), pe.float64, case.dropout) if case.dropout else 1.0
@@ -106,20 +111,19 @@ def check(case: Case) -> None:
 
     out = attention(q, k, v, mask, case.dropout, is_causal=case.causal, enable_gqa=True)
     p = right.weights
-    p_rounded = rounded_factor(p, tolerance.gamma(n, dtype) * p * right.sensitivity, p > 0, dtype)
+    p_rounded = rounded_factor(p, tolerance.gamma(n, dtype) * p * right.sensitivity, p > 0, factors)
     magnitude = right.sensitivity * ((p * kept) @ np.abs(v_each))
     bound = tolerance.roundings(magnitude, right.out, n, dtype) + (p_rounded * kept) @ np.abs(v_each)
     tolerance.assert_within(numpy_of(out), right.out, bound, dtype)
 
     out.backward(g)
-    g_abs = np.abs(g_exact)
-    delta, delta_abs = (g_exact * right.out).sum(-1, keepdims=True), (g_abs * np.abs(right.out)).sum(-1, keepdims=True)
+    delta, delta_abs = (g_stored * right.out).sum(-1, keepdims=True), (g_abs * np.abs(right.out)).sum(-1, keepdims=True)
     ds = p * (kept * (g_exact @ _t(v_each)) - delta)
     ds_abs = p * right.sensitivity * (kept * (g_abs @ np.abs(_t(v_each))) + delta_abs)
     # The backward reads the result as it was stored.
     of_storing = p * delta_abs * (tolerance.format_of(dtype).unit_roundoff if out.dtype.itemsize == 2 else 0.0)
     of_storing = of_storing + p * (g_abs * ((p_rounded * kept) @ np.abs(v_each))).sum(-1, keepdims=True)
-    ds_rounded = of_storing + rounded_factor(ds, tolerance.gamma(n, dtype) * ds_abs + of_storing, p > 0, dtype)
+    ds_rounded = of_storing + rounded_factor(ds, tolerance.gamma(n, dtype) * ds_abs + of_storing, p > 0, factors)
     gradients = (
         (q, ds @ k_each, ds_abs @ np.abs(k_each), ds_rounded @ np.abs(k_each), scale, 1),
         (k, _t(ds) @ q_exact, _t(ds_abs) @ np.abs(q_exact), _t(ds_rounded) @ np.abs(q_exact), scale, group),

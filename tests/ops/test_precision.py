@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 import pyengine as pe
 from pyengine import _engine
 from tests import tolerance
-from tests.devices import KERNEL_DEVICE, needs_cuda_kernels
+from tests.devices import KERNEL_DEVICE, elsewhere, needs_cuda_kernels
+from tests.floats import Float64s, nearest_tf32
+from tests.ops.test_attention import LENGTHS, MASKS, Case, check
 
-Float64s = npt.NDArray[np.float64]
 SIZES = [(128, 128, 320), (130, 136, 328), (9, 264, 16), (250, 24, 300), (17, 129, 333), (40, 130, 8)]  # m, n, k
 UNIT = 2.0**-11  # of tf32
 
@@ -30,9 +31,7 @@ def precision() -> Iterator[None]:
 
 def rounded(x: npt.NDArray[np.float32], dtype: str) -> Float64s:
     """What a tensor core multiplies: of float32 the nearest tf32, ties away from zero."""
-    if dtype != "float32":
-        return x.astype(np.float64)
-    return ((x.view(np.uint32) + np.uint32(0x1000)) & np.uint32(0xFFFFE000)).view(np.float32).astype(np.float64)
+    return nearest_tf32(x) if dtype == "float32" else x.astype(np.float64)
 
 
 def moved(x: pe.Tensor) -> pe.Tensor:
@@ -177,6 +176,113 @@ def test_gradients_of_matmul_are_products_of_rounded_factors(sizes: tuple[int, i
         assert leaf.grad is not None
         bound = tolerance.contraction(magnitude, expected, terms, "float32")
         tolerance.assert_within(exact(leaf.grad), expected, bound, "float32", magnitude)
+
+
+# Of attention: rows of 32, 64 and 128 floats in shared memory, more tiles than buffers, chunks and single elements, shared heads.
+ATTENTIONS = [
+    Case("float32", 2, 2, 2, 65, 70, 17, 31),
+    Case("float32", 1, 1, 1, 130, 200, 32, 32, "boolean", causal=True),
+    Case("float32", 1, 1, 2, 66, 97, 21, 64, "added", causal=True, layout=3),
+    Case("float32", 1, 1, 1, 65, 130, 64, 40, dropout=0.3),
+    Case("float32", 1, 1, 1, 97, 100, 128, 80, "keys"),
+    Case("float32", 1, 2, 1, 40, 70, 65, 127, causal=True, dropout=0.2),
+]
+
+
+@pytest.fixture
+def on_kernels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with elsewhere(monkeypatch, KERNEL_DEVICE):
+        yield
+
+
+@needs_cuda_kernels
+@pytest.mark.usefixtures("on_kernels")
+@pytest.mark.parametrize("case", ATTENTIONS)
+def test_attention_is_that_of_rounded_factors(case: Case) -> None:
+    check(case, "float32")
+    pe.set_float32_matmul_precision("high")
+    check(case, "tf32")
+
+
+@needs_cuda_kernels
+@pytest.mark.usefixtures("on_kernels")
+@given(st.sampled_from(LENGTHS), st.sampled_from(LENGTHS), *[st.sampled_from([1, 3, 8, 31, 40])] * 2, st.sampled_from(MASKS), st.booleans())
+def test_attention_of_all_lengths(queries: int, keys: int, width: int, value_width: int, mask: str, causal: bool) -> None:
+    pe.set_float32_matmul_precision("high")
+    check(Case("float32", 1, 1, 1, queries, keys, width, value_width, mask, causal, seed=queries), "tf32")
+
+
+@needs_cuda_kernels
+@pytest.mark.usefixtures("on_kernels")
+@pytest.mark.parametrize(("dtype", "widths"), [("float32", (129, 8)), ("float32", (8, 129)), ("float64", (16, 16))])
+def test_attention_is_exact_where_there_are_no_such_tiles(dtype: str, widths: tuple[int, int]) -> None:
+    pe.set_float32_matmul_precision("high")
+    check(Case(dtype, 1, 1, 1, 20, 70, *widths), dtype)
+
+
+def test_attention_is_exact_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    pe.set_float32_matmul_precision("high")
+    with elsewhere(monkeypatch, "cpu"):
+        check(ATTENTIONS[0], "float32")
+
+
+def attend(q: pe.Tensor, k: pe.Tensor, v: pe.Tensor, **options: Any) -> list[Float64s]:
+    """The result and the gradients of the sum of its squares."""
+    leaves = [x.detach().requires_grad_() for x in (q, k, v)]
+    out = pe.scaled_dot_product_attention(*leaves, **options)
+    (out * out).sum().backward()
+    return [exact(x.detach()) for x in (out, *(leaf.grad for leaf in leaves if leaf.grad is not None))]
+
+
+@needs_cuda_kernels
+def test_attention_rounds_where_it_is_asked_to() -> None:
+    rng = np.random.default_rng(7)
+    q, k, v = (moved(draw(rng, (20, 24))) for _ in range(3))
+    highest = attend(q, k, v)
+    pe.set_float32_matmul_precision("high")
+    assert not any(np.array_equal(x, y) for x, y in zip(attend(q, k, v), highest, strict=True))
+    # Of one key the weight is 1: what its value is multiplied by, and what the derivative of the result is.
+    value = pe.full((1, 24), 1 + UNIT, device=KERNEL_DEVICE)
+    out, _, _, dv = attend(q[:1], k[:1], value)
+    assert np.all(out == 1 + 2 * UNIT)
+    assert np.all(dv == 2 + 4 * UNIT)
+
+
+@needs_cuda_kernels
+def test_attention_has_the_same_bits_wherever_its_factors_lie() -> None:
+    pe.set_float32_matmul_precision("high")
+    rng = np.random.default_rng(5)
+    arrays = [draw(rng, shape) for shape in ((70, 36), (130, 36), (130, 24))]
+    results = [
+        attend(*(laid_out(moved(x), transposed, shift) for x in arrays), is_causal=True)
+        for transposed, shift in product((False, True), (0, 1, 4))
+    ]
+    for result in results[1:]:
+        assert [x.tobytes() for x in result] == [x.tobytes() for x in results[0]], "the bits depend on where the factors lie"
+
+
+@needs_cuda_kernels
+def test_attention_of_nan_and_of_rows_that_see_nothing() -> None:
+    pe.set_float32_matmul_precision("high")
+    rng = np.random.default_rng(6)
+    q, k, v = (moved(draw(rng, (70, 24))) for _ in range(3))
+    shown = np.ones((70, 70), np.bool_)
+    shown[[0, 69]] = False  # queries that see nothing
+    shown[:3, 5] = shown[4:, 5] = False  # a key that query 3 sees alone
+    mask = pe.asarray(shown, device=KERNEL_DEVICE)
+    right = attend(q, k, v, attn_mask=mask)
+    assert not any(x[[0, 69]].any() for x in right[:2])
+    assert all(np.isfinite(x).all() for x in right)
+    added = pe.asarray(np.where(shown, 0, -np.inf), dtype=pe.float32, device=KERNEL_DEVICE)
+    assert all(np.array_equal(x, y) for x, y in zip(right, attend(q, k, v, attn_mask=added), strict=True))
+    for value in (float("nan"), float("inf")):
+        k[5] = value
+        out, dq, dk, _ = attend(q, k, v, attn_mask=mask)
+        others = np.arange(70) != 3
+        assert np.isnan(out[3]).all()
+        assert np.array_equal(out[others], right[0][others])
+        assert np.isnan(dq[3]).all()
+        assert np.isnan(dk[5]).all()
 
 
 def test_the_setting() -> None:

@@ -94,6 +94,11 @@ def attention() -> None:
         )
         with_gradient(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True), q, k, v)
         with_gradient(lambda q, k, v: F.scaled_dot_product_attention(q, k, v), q, k, v)
+    pe.set_float32_matmul_precision("high")
+    for width, value_width in ((20, 32), (40, 64), (70, 128)):
+        q, k, v = draw(1, 1, 66, width), draw(1, 1, 130, width), draw(1, 1, 130, value_width)
+        with_gradient(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=0.2), q, k, v)
+    pe.set_float32_matmul_precision("highest")
     q, k, v = draw(1, 1, 5, 257, dtype="float16"), draw(1, 1, 9, 257, dtype="float16"), draw(1, 1, 9, 3, dtype="float16")
     with_gradient(lambda q, k, v: F.scaled_dot_product_attention(q, k, v), q, k, v)
 
