@@ -56,6 +56,7 @@ void __tsan_func_entry(void*) {
 }
 
 // -fsanitize=bounds: an index into an array whose size the compiler knows, of registers, local or shared memory.
+// -fsanitize=alignment: an address that is not what its type needs.
 
 namespace {
 
@@ -75,7 +76,18 @@ struct IndexFault {
     const TypeName* index;
 };
 
+struct AlignmentFault {
+    SourceLocation at;
+    const TypeName* type;
+    unsigned char log_alignment, kind;
+};
+
 }  // namespace
+
+extern "C" void __ubsan_handle_type_mismatch_v1(AlignmentFault* fault, const void* address) {
+    Thread* self = pyengine::simulator::current_thread();
+    if (self) pyengine::simulator::fail_misaligned(*self, address, std::size_t{1} << fault->log_alignment, __builtin_return_address(0));
+}
 
 extern "C" void __ubsan_handle_out_of_bounds(IndexFault* fault, std::uintptr_t index) {
     Thread* self = pyengine::simulator::current_thread();

@@ -230,6 +230,24 @@ def test_a_failed_assertion_is_a_report(tmp_path: Path) -> None:
         kernel(grid=1, block=4)(pe.arange(4, dtype="int32", device="simulator"))
 
 
+@pytest.mark.parametrize(
+    ("body", "bytes_"),
+    [
+        ("const float4* p = (const float4*)(x + 1);\n    float4 v = *p;\n    x[4 * threadIdx.x] = v.x + v.w;", 16),
+        ("float2 v = ((float2*)(x + 1))[threadIdx.x];\n    x[threadIdx.x] = v.y;", 8),
+        ("__shared__ alignas(16) char s[64];\n    *(int*)(s + 4 * threadIdx.x + 2) = 3;\n    x[threadIdx.x] = s[4 * threadIdx.x + 2];", 4),
+    ],
+    ids=["float4", "float2", "shared"],
+)
+def test_misaligned_vectors(body: str, bytes_: int, tmp_path: Path) -> None:
+    """Of which the compiler would make smaller accesses."""
+    kernel = loaded(tmp_path, f"__global__ void read(float* x) {{\n    {body}\n}}\n")["read"]
+    with pytest.raises(
+        pe.simulator.SimulatorError, match=f"misaligned access: kernel read, .*program.cu:[23].* must be a multiple of {bytes_}"
+    ):
+        kernel(grid=1, block=2)(pe.ones(64, device="simulator"))
+
+
 def test_dynamic_shared_memory_declared_outside_of_kernels(tmp_path: Path) -> None:
     text = (
         "extern __shared__ int held[];\n__global__ void reverse(int* x) {\n    held[threadIdx.x] = x[threadIdx.x];\n    __syncthreads();\n"
