@@ -8,13 +8,13 @@
 //
 //   bytes of a row                       128       256       512
 //   forward: registers, 16 bits          152, 144  205, 208  251, 247    nvcc 13.0: sm_80, sm_90a
-//                       tf32             137, 142  177, 176  224, 208
+//                       tf32             137, 142  171, 170  170, 183
 //     shared memory, KiB                 24        48        96
 //     blocks on an SM                    3         2         1, 2        A100, H100
 //   backward, keys: registers, 16 bits   200, 198  255       248, 250
-//                              tf32      163, 192  239, 232  255         the last spills 252 and 4 bytes; nothing else is spilled
+//                              tf32      167, 198  245, 243  255         the last spills 276 and 20 bytes; nothing else is spilled
 //   backward, queries, 16 bits           159       196, 191  208, 204
-//                      tf32              128, 147  151, 148  212, 241
+//                      tf32              126, 140  141, 161  242, 241
 //     shared memory, KiB                 32        64        96
 //     blocks on an SM                    2 and 3   2         1, 2
 //
