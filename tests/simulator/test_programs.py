@@ -235,7 +235,10 @@ def test_a_failed_assertion_is_a_report(tmp_path: Path) -> None:
     [
         ("const float4* p = (const float4*)(x + 1);\n    float4 v = *p;\n    x[4 * threadIdx.x] = v.x + v.w;", 16),
         ("float2 v = ((float2*)(x + 1))[threadIdx.x];\n    x[threadIdx.x] = v.y;", 8),
-        ("__shared__ __align__(16) char s[64];\n    *(int*)(s + 4 * threadIdx.x + 2) = 3;\n    x[threadIdx.x] = s[4 * threadIdx.x + 2];", 4),
+        (
+            "__shared__ __align__(16) char s[64];\n    *(int*)(s + 4 * threadIdx.x + 2) = 3;\n    x[threadIdx.x] = s[4 * threadIdx.x + 2];",
+            4,
+        ),
     ],
     ids=["float4", "float2", "shared"],
 )
