@@ -12,6 +12,7 @@
 #include "kernels/simulator/cp_async.h"
 #include "kernels/simulator/interrupt.h"
 #include "kernels/simulator/static_shared.h"
+#include "kernels/simulator/symbols.h"
 #include "kernels/simulator/sync.h"
 #include "kernels/simulator/tma.h"
 #include "kernels/simulator/wgmma.h"
@@ -19,7 +20,7 @@
 namespace pyengine::simulator {
 namespace {
 
-constexpr std::size_t most_threads = 1024, most_shared_bytes = 232448, most_blocks_in_cluster = 16;  // of sm_90
+constexpr std::size_t most_threads = 1024, most_shared_bytes = 232448, most_static_bytes = 49152, most_blocks_in_cluster = 16;  // of sm_90
 constexpr unsigned stalled_after = 1000;  // turns in which every thread that runs does nothing but look again
 
 thread_local Thread* current = nullptr;
@@ -42,16 +43,20 @@ Dim3 clusters_of(const LaunchShape& shape) {
     return {shape.grid.x / shape.cluster.x, shape.grid.y / shape.cluster.y, shape.grid.z / shape.cluster.z};
 }
 
-void check(const LaunchShape& s) {
+void check(const void* kernel, const LaunchShape& s) {
+    const std::size_t static_bytes = static_shared_bytes(kernel);
     const auto refuse = [&](const auto&... parts) {
-        throw SimulatorError(text("launch: ", parts..., ": grid ", to_text(s.grid), ", block ", to_text(s.block), ", cluster ",
-                                  to_text(s.cluster), ", ", s.shared_bytes, " bytes of shared memory"));
+        throw SimulatorError(text("simulator: launch of kernel ", function_name(kernel), ": ", parts..., ": grid ", to_text(s.grid),
+                                  ", block ", to_text(s.block), ", cluster ", to_text(s.cluster), ", ", s.shared_bytes,
+                                  " bytes of dynamic and ", static_bytes, " of static shared memory"));
     };
     if (s.grid.count() == 0 || s.block.count() == 0 || s.cluster.count() == 0) refuse("a size is 0");
     if (s.block.count() > most_threads || s.block.z > 64)
         refuse("a block has more than ", most_threads, " threads, or more than 64 along z");
     if (s.grid.x > 2147483647u || s.grid.y > 65535 || s.grid.z > 65535) refuse("the grid is larger than (2147483647, 65535, 65535)");
-    if (s.shared_bytes > most_shared_bytes) refuse("a block has more than ", most_shared_bytes, " bytes of shared memory");
+    if (static_bytes > most_static_bytes)
+        refuse("a block has more than ", most_static_bytes, " bytes of static shared memory; dynamic shared memory may be larger");
+    if (s.shared_bytes > most_shared_bytes - static_bytes) refuse("a block has more than ", most_shared_bytes, " bytes of shared memory");
     if (s.cluster.count() > most_blocks_in_cluster) refuse("a cluster has more than ", most_blocks_in_cluster, " blocks");
     if (s.grid.x % s.cluster.x || s.grid.y % s.cluster.y || s.grid.z % s.cluster.z) refuse("clusters do not divide the grid");
 }
@@ -279,7 +284,7 @@ void report_at_next_launch(const std::string& message) {
 
 void run_grid(const void* kernel, const LaunchShape& shape, Body body) {
     if (!before_launch.empty()) throw SimulatorError(std::exchange(before_launch, {}));
-    check(shape);
+    check(kernel, shape);
     const InterruptWatch watch;
     Launch(kernel, shape, body).run();
 }

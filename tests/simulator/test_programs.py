@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -249,6 +250,26 @@ def test_misaligned_vectors(body: str, bytes_: int, tmp_path: Path) -> None:
         pe.simulator.SimulatorError, match=f"misaligned access: kernel read, .*program.cu:[23].* must be a multiple of {bytes_}"
     ):
         kernel(grid=1, block=2)(pe.ones(64, device="simulator"))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "floats", "dynamic", "message"),
+    [
+        ("__global__ void fill", 12289, 0, "more than 49152 bytes of static shared memory; .* 49156 of static"),
+        ('extern "C" __global__ void fill', 12289, 0, "more than 49152 bytes of static shared memory"),
+        ("__global__ void fill", 12288, 183297, "more than 232448 bytes of shared memory"),
+        ("__global__ void fill", 1, 2**64 - 4, "more than 232448 bytes of shared memory"),
+        ("__global__ void fill", 12288, 183296, None),
+    ],
+)
+def test_shared_memory_over_the_limit(kernel: str, floats: int, dynamic: int, message: str | None, tmp_path: Path) -> None:
+    text = f"{kernel}(float* x) {{\n    __shared__ float s[{floats}];\n    s[threadIdx.x] = 7;\n    x[threadIdx.x] = s[threadIdx.x];\n}}\n"
+    launch = partial(loaded(tmp_path, text)["fill"](grid=1, block=1, shared_bytes=dynamic), pe.ones(1, device="simulator"))
+    if message is None:
+        launch()
+        return
+    with pytest.raises(pe.simulator.SimulatorError, match=f"simulator: launch of kernel fill: a block has {message}"):
+        launch()
 
 
 def test_dynamic_shared_memory_declared_outside_of_kernels(tmp_path: Path) -> None:
