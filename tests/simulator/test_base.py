@@ -130,7 +130,7 @@ def test_the_launch_reports_an_index_that_its_preparation_had_past_an_array() ->
 def test_launch_limits(shape: tuple[int, int, int, int], message: str) -> None:
     said = run("base", "launch_shape", *shape)
     assert said is not None
-    assert said.startswith("simulator: launch of kernel nothing")
+    assert said.startswith("simulator: launch of kernel pyengine::kernels::nothing: ")
     assert message in said
 
 
