@@ -41,6 +41,15 @@ def attention() -> list[pe.Tensor]:
     return gradients(F.scaled_dot_product_attention(q, k, v), q, k, v)
 
 
+def products_in_tf32() -> list[pe.Tensor]:
+    pe.set_float32_matmul_precision("high")
+    try:
+        a, b, q, k, v = draw(40, 136), draw(136, 48), draw(1, 2, 37, 40), draw(1, 2, 70, 40), draw(1, 2, 70, 24)
+        return gradients(a @ b, a, b) + gradients(F.scaled_dot_product_attention(q, k, v), q, k, v)
+    finally:
+        pe.set_float32_matmul_precision("highest")
+
+
 def reductions() -> list[pe.Tensor]:
     x = draw(300, 170)
     return [pe.sum(x), pe.sum(x, axis=0), pe.mean(x, axis=1), pe.cumulative_sum(x, axis=0), pe.argmax(x, axis=0)]
@@ -60,7 +69,9 @@ def bits(results: list[pe.Tensor]) -> list[bytes]:
     return [x.detach().to("cpu").astype("float64").numpy().tobytes() for x in results]
 
 
-@pytest.mark.parametrize("results", [matmul, conv, attention, reductions, losses_and_norms, scatters_and_sorts], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "results", [matmul, conv, attention, products_in_tf32, reductions, losses_and_norms, scatters_and_sorts], ids=lambda f: f.__name__
+)
 def test_same_bits(results: Callable[[], list[pe.Tensor]], monkeypatch: pytest.MonkeyPatch) -> None:
     expected, before = bits(results()), pe.get_num_threads()
     try:
