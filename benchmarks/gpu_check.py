@@ -4,9 +4,9 @@ python -m benchmarks.gpu_check --out FOLDER          install, tests, compute-san
 python -m benchmarks.gpu_check --out FOLDER --dry    the same steps, where they can run, on the simulator
 
 The package is built from this checkout into a temporary folder, and the tests run from a copy beside it, so that nothing here is changed or
-imported. Every step is a process of its own with a limit of its own: one that fails or hangs is written down, and the next one
-runs. FOLDER gets gpu_check.json (device, commit, versions, each step's outcome, seconds and findings) and gpu_check.log (what the steps
-printed); both are written after each step.
+imported. Every step is a process of its own and has its share of the time that is left: one that fails or hangs is written down, and the
+next one runs. FOLDER gets gpu_check.json (device, driver, commit, versions, each step's outcome, seconds and findings) and gpu_check.log
+(what the steps printed); both are written after each step. Of a dry run the JSON says "dry": true, and "simulator" for the device.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -35,11 +36,15 @@ TOTAL = 520.0
 
 @dataclass
 class Step:
-    """A command, the most seconds it may take, and the file it writes its findings to, if it does."""
+    """A command, its share of the time, and the file it writes its findings to, if it does.
+
+    A step may take ``share`` over the sum of its own and the later ones' of what is left: never less than its part of the whole, whatever
+    becomes of those before it, and more where they end early.
+    """
 
     name: str
     command: Sequence[str]
-    limit: float
+    share: float
     environment: Mapping[str, str] = field(default_factory=dict)
     findings: Path | None = None
     skip: str = ""
@@ -99,17 +104,18 @@ def _read(findings: Path | None) -> Any:
 
 
 def run_all(steps: Sequence[Step], out: Path, total: float, folder: Path, about: Mapping[str, Any]) -> list[Outcome]:
-    """One after the other, whatever becomes of them; no longer than ``total`` seconds together."""
+    """One after the other, whatever becomes of them; no longer than ``total`` seconds together, each with its share."""
     out.mkdir(parents=True, exist_ok=True)
     log = out / "gpu_check.log"
     log.write_bytes(b"")
     end = time.monotonic() + total
     outcomes: list[Outcome] = []
-    for step in steps:
-        outcomes.append(run(step, log, min(step.limit, end - time.monotonic()), folder))
+    for i, step in enumerate(steps):
+        limit = (end - time.monotonic()) * step.share / sum(later.share for later in steps[i:])
+        outcomes.append(run(step, log, limit, folder))
         print(f"{outcomes[-1].name:12} {outcomes[-1].outcome:10} {outcomes[-1].seconds:7.1f} s  {outcomes[-1].last}", flush=True)
         record = {"check": "gpu", **about, "steps": [asdict(outcome) for outcome in outcomes]}
-        (out / "gpu_check.json").write_text(json.dumps(record, indent=1) + "\n")
+        (out / "gpu_check.json").write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
     return outcomes
 
 
@@ -117,7 +123,7 @@ def run_all(steps: Sequence[Step], out: Path, total: float, folder: Path, about:
 
 
 def steps(work: Path, dry: bool) -> list[Step]:
-    """In the order of what is worth most, should the time run out. ``work`` holds the copy of the tests."""
+    """In the order of what is worth most, should the time run out; shares in seconds of TOTAL. ``work`` holds the copy of the tests."""
     device = "simulator" if dry else "cuda"
     python = sys.executable
     found = {"PYTHONPATH": str(ROOT if dry else work / "site"), "HYPOTHESIS_PROFILE": "quick"}
@@ -127,16 +133,17 @@ def steps(work: Path, dry: bool) -> list[Step]:
     settings = [
         "-Ccmake.define.PYENGINE_CUDA=ON",
         "-Ccmake.define.PYENGINE_CUDA_ARCHITECTURES=90a-real",
+        "-Ccmake.define.PYENGINE_LEVELS=avx2",  # the CPU's kernels are not what is checked
         "-Ccmake.define.CMAKE_CUDA_FLAGS=-lineinfo",
         f"-Cbuild-dir={work / 'build'}",
     ]
     only_device = "a dry run has no GPU" if dry else ""
 
-    def findings(name: str, limit: float, *arguments: str) -> Step:
+    def findings(name: str, share: float, *arguments: str) -> Step:
         out = work / f"{name}.json"
-        return Step(name, [*module, f"benchmarks.gpu_{name}", "--device", device, "--out", str(out), *arguments], limit, found, out)
+        return Step(name, [*module, f"benchmarks.gpu_{name}", "--device", device, "--out", str(out), *arguments], share, found, out)
 
-    def sanitizer(tool: str) -> Step:
+    def sanitizer(tool: str, share: float) -> Step:
         command = [
             "compute-sanitizer",
             "--tool",
@@ -149,23 +156,27 @@ def steps(work: Path, dry: bool) -> list[Step]:
             "--device",
             device,
         ]
-        return Step(tool, command, 45, {**found, "PYENGINE_CUDA_CACHE": "OFF"}, skip=only_device)
+        return Step(tool, command, share, {**found, "PYENGINE_CUDA_CACHE": "OFF"}, skip=only_device)
 
     return [
-        Step("device", ["nvidia-smi"], 15, skip=only_device),
-        Step("install", [*install, *settings, str(ROOT)], 260, skip="a dry run uses the package in place" if dry else ""),
-        findings("compare", 60),
-        Step("cuda", [*pytest, "tests/cuda"], 60, found),
-        findings("time", 90, *(["--small"] if dry else [])),
-        Step("ops", [*pytest, *([] if dry else ["-n", "8"]), *tested(dry)], 150, {**found, "PYENGINE_TEST_DEVICE": device}),
-        sanitizer("memcheck"),
-        sanitizer("racecheck"),
-        sanitizer("synccheck"),
+        Step("device", ["nvidia-smi"], 10, skip=only_device),
+        Step("install", [*install, *settings, str(ROOT)], 250, skip="a dry run uses the package in place" if dry else ""),
+        findings("compare", 45),
+        sanitizer("memcheck", 40),
+        sanitizer("racecheck", 40),
+        sanitizer("synccheck", 30),
+        Step("cuda", [*pytest, "tests/cuda"], 25, found),
+        Step("tests", [*pytest, *([] if dry else ["-n", "8"]), *tested(dry)], 50, {**found, "PYENGINE_TEST_DEVICE": device}),
+        findings("time", 30, *(["--small"] if dry else [])),
     ]
 
 
 def tested(dry: bool) -> list[str]:
-    return ["tests/ops/test_cast.py"] if dry else ["tests/ops", "tests/optim", "tests/nn"]
+    """The tests that make their tensors on any device (tests/devices.py). The others are of the CPU's memory, files, or the interpreter."""
+    if dry:
+        return ["tests/ops/test_cast.py"]
+    files = ("autograd", "dtypes", "gradients", "mapping", "serialization", "shards", "tensors_elsewhere")
+    return ["tests/ops", "tests/optim", "tests/nn", *(f"tests/test_{name}.py" for name in files), "tests/peers"]
 
 
 def copy_tests(work: Path) -> None:
@@ -176,17 +187,25 @@ def copy_tests(work: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", work)
 
 
-def about() -> dict[str, Any]:
+def about(commit: str, dry: bool) -> dict[str, Any]:
+    """What results mean nothing without. pip checks none of what building needs (--no-build-isolation): pybind11 >= 3.0, Python.h."""
     names = ("numpy", "torch", "cupy-cuda13x", "numba", "pytest", "hypothesis", "pybind11", "scikit-build-core")
     return {
-        "device": _output("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"),
+        "dry": dry,
+        "device": "simulator" if dry else _output("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"),
         "nvcc": _output("nvcc", "--version").rpartition("\n")[2],
-        "commit": _output("git", "-C", str(ROOT), "describe", "--always", "--dirty"),
+        "commit": commit,
         "python": platform.python_version(),
+        "Python.h": Path(sysconfig.get_path("include"), "Python.h").exists(),
         "versions": {name: _version(name) for name in names},
         "cores": os.cpu_count(),
         "date": time.strftime("%Y-%m-%d"),
     }
+
+
+def known_commit() -> str:
+    """What git says of this checkout, whoever owns it; nothing where there is no git, or no repository."""
+    return _output("git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT), "describe", "--always", "--dirty")
 
 
 def _output(*command: str) -> str:
@@ -209,7 +228,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--dry", action="store_true", help="on the simulator, with the package in place")
     parser.add_argument("--only", nargs="+", default=[], help="steps to run, beside the installation")
     parser.add_argument("--total", type=float, default=TOTAL, help="seconds for all steps together")
+    parser.add_argument("--commit", help="of this checkout, where git does not know it")
     options = parser.parse_args(arguments)
+    commit = options.commit or known_commit()
+    if not commit:
+        parser.error(f"the commit is not known: git says nothing of {ROOT}; name it with --commit")
+    facts = about(commit, options.dry)
+    print(json.dumps(facts, indent=1), flush=True)
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         chosen = steps(work, options.dry)
@@ -217,9 +242,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if unknown:
             parser.error(f"no such steps: {', '.join(sorted(unknown))}; there are {', '.join(step.name for step in chosen)}")
         copy_tests(work)
-        outcomes = run_all(
-            [s for s in chosen if not options.only or s.name in ("install", *options.only)], options.out, options.total, work, about()
-        )
+        wanted = [s for s in chosen if not options.only or s.name in ("install", *options.only)]
+        outcomes = run_all(wanted, options.out, options.total, work, facts)
     return int(any(outcome.outcome in ("failed", "timed out") for outcome in outcomes))
 
 

@@ -195,7 +195,7 @@ def main() -> int:
     options = parser.parse_args()
     found = (exercise if options.exercise else compare)(options.device)
     if options.out:
-        options.out.write_text(json.dumps(found, indent=1) + "\n")
+        options.out.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")
     bad = [f"{x['case']}: {x['why']}" for x in found if x["outcome"] in ("failed", "differs")]
     print(*bad, f"{len(found) - len(bad)} of {len(found)} cases in order", sep="\n")
     return int(bool(bad))

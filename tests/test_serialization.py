@@ -24,7 +24,7 @@ from pyengine.interop import safetensors as safetensors_format
 
 
 def bits(x: pe.Tensor) -> bytes:
-    return np.ascontiguousarray(pe._engine.to_numpy(x._array, np.dtype(f"u{x.itemsize}"))).tobytes()
+    return np.ascontiguousarray(pe._engine.to_numpy(x.to("cpu")._array, np.dtype(f"u{x.itemsize}"))).tobytes()
 
 
 def random_tensor(dtype: Any, shape: tuple[int, ...], seed: int = 0) -> pe.Tensor:
