@@ -1,6 +1,6 @@
 """GPUs: streams, events, graphs, memory. Work on a GPU is asynchronous: what a call returns may still be computed.
 
-Kernels and copies go to the thread's current stream, the GPU's default one until :func:`stream` names another. All functions but
+Kernels and copies go to the thread's current stream on their GPU, the default one until :func:`stream` names another. All functions but
 :func:`is_available` and :func:`device_count` raise RuntimeError where there is no GPU, saying why.
 """
 
@@ -24,6 +24,7 @@ __all__ = [
     "Stream",
     "captured",
     "current_stream",
+    "default_stream",
     "device_count",
     "empty_cache",
     "get_device_properties",
@@ -61,7 +62,8 @@ def synchronize(device: int | str | None = None) -> None:
 
 
 def memory_stats(device: int | str | None = None) -> dict[str, int]:
-    """Bytes: in_use by arrays, cached for the next ones, the peak of in_use, and what the GPU has free and in total."""
+    """Bytes: in_use by arrays, and by other streams' work on arrays that are gone (:func:`record_stream`); cached for the next arrays; the
+    peak of in_use; and what the GPU has free and in total."""
     index = _index("memory_stats", device)
     return _engine.cuda_memory_stats(index)
 
@@ -94,10 +96,23 @@ class Stream:
         index = _index("Stream", device)
         self._engine = _engine.CudaStream(index)
 
+    @classmethod
+    def _over(cls, engine: _engine.CudaStream) -> Self:
+        """One that is there already."""
+        self = cls.__new__(cls)
+        self._engine = engine
+        return self
+
     @property
     def cuda_stream(self) -> int:
-        """Its address, as other libraries take it."""
+        """Its address, as other libraries take it; 0 for the default stream."""
         return self._engine.address
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Stream) and (self.cuda_stream, self._engine.device) == (other.cuda_stream, other._engine.device)
+
+    def __hash__(self) -> int:
+        return hash((self.cuda_stream, self._engine.device))
 
     def synchronize(self) -> None:
         """Waits until all its work is done."""
@@ -110,7 +125,7 @@ class Stream:
     def record_event(self, event: Event | None = None) -> Event:
         """An event that happens when the work given so far is done."""
         event = event or Event()
-        event._engine.record(self.cuda_stream)
+        event.record(self)
         return event
 
     def wait_event(self, event: Event) -> None:
@@ -131,7 +146,7 @@ class Event:
 
     def record(self, stream: Stream | None = None) -> None:
         """Happens when the work that the stream (the current one) has been given is done."""
-        self._engine.record(_engine.cuda_current_stream() if stream is None else stream.cuda_stream)
+        self._engine.record((stream or current_stream())._engine)
 
     def synchronize(self) -> None:
         """Waits for it."""
@@ -146,17 +161,23 @@ class Event:
         return end._engine.elapsed_since(self._engine)
 
 
-def current_stream() -> int:
-    """The address of the stream that this thread's work goes to; 0 is the default one."""
-    _index("current_stream", None)
-    return _engine.cuda_current_stream()
+def current_stream(device: int | str | None = None) -> Stream:
+    """The stream that this thread's work on a GPU goes to: the default one outside of :func:`stream` and :class:`graph`."""
+    index = _index("current_stream", device)
+    return Stream._over(_engine.cuda_current_stream(index))
+
+
+def default_stream(device: int | str | None = None) -> Stream:
+    """The stream that work goes to where no other is named. No graph can record it."""
+    index = _index("default_stream", device)
+    return Stream._over(_engine.cuda_default_stream(index))
 
 
 @contextmanager
 def stream(chosen: Stream) -> Iterator[Stream]:
-    """This thread's work goes to ``chosen`` inside. Tensors made on one stream and used on another: see :func:`record_stream`."""
-    before = _engine.cuda_current_stream()
-    _engine.cuda_set_current_stream(chosen.cuda_stream)
+    """This thread's work on the stream's GPU goes to ``chosen`` inside; tensors that two streams use need :func:`record_stream`."""
+    before = _engine.cuda_current_stream(chosen._engine.device)
+    _engine.cuda_set_current_stream(chosen._engine)
     try:
         yield chosen
     finally:
@@ -164,8 +185,8 @@ def stream(chosen: Stream) -> Iterator[Stream]:
 
 
 def record_stream(x: Tensor, used_on: Stream) -> None:
-    """x is used on a stream it was not made on: its memory is kept until that work, too, is done."""
-    _engine.cuda_record_stream(x._array, used_on.cuda_stream)
+    """x is used on a stream it was not made on: its memory is kept until that work, too, is done. ValueError if it is not on its GPU."""
+    _engine.cuda_record_stream(x._array, used_on._engine)
 
 
 # Graphs -----------------------------------------------------------------------------------------------------------------------------------
@@ -179,6 +200,9 @@ class Graph:
     it was: a learning rate, the count of steps in an optimiser's state. Two things change all the same: each replay draws random numbers of
     its own, and Adam's bias correction goes on counting. An index or class out of range raises its IndexError when the CPU next waits, in
     :func:`synchronize`, ``item`` and their like; what that replay computed is of no use.
+
+    Run the work once before, outside of the graph, as :func:`captured` does: the first launch of a kernel loads it, which the driver may
+    refuse while it records. What an exception ends is thrown away: nothing was captured then.
     NVIDIA, CUDA C++ Programming Guide 13.0, section 6.2.8.7.
     """
 
@@ -204,11 +228,7 @@ class graph:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        try:
-            self._graph._engine.end_capture()
-        except _engine.CudaError:
-            if error is None:  # otherwise what went wrong inside is the cause, and says more
-                raise
+        self._graph._engine.end_capture(keep=error is None)
 
 
 def captured(step: Callable[[], Any]) -> Callable[[], Any]:

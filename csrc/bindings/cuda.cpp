@@ -65,8 +65,14 @@ void order_streams(std::uintptr_t earlier, std::uintptr_t later, int device) {
     if (earlier == later) return;
     const cuda::DeviceGuard guard(device);
     cuda::Event event(false);
-    event.record(stream_at(earlier));
+    event.record(stream_at(earlier), device);
     cuda::check(cudaStreamWaitEvent(stream_at(later), event.handle(), 0), "cudaStreamWaitEvent");
+}
+
+void record_stream(const Array& x, const cuda::Stream& stream) {
+    const Device device{DeviceType::cuda, static_cast<std::uint8_t>(stream.device())};
+    if (x.device() != device) fail_value("record_stream: not on the stream's GPU: ", x.device(), "; the stream is on ", device);
+    cuda::record_stream(x.storage()->data(), stream.handle());
 }
 
 /// Over memory of a GPU that belongs to `owner`; which GPU, the driver knows.
@@ -90,7 +96,7 @@ Array from_address(std::uintptr_t address, Dims shape, Dims strides, DType dtype
 }
 
 void register_classes(py::module_& m) {
-    py::class_<cuda::Stream>(m, "CudaStream")
+    py::class_<cuda::Stream, std::shared_ptr<cuda::Stream>>(m, "CudaStream")
         .def(py::init<int>(), py::arg("device"))
         .def_property_readonly("address", [](const cuda::Stream& s) { return address(s.handle()); })
         .def_property_readonly("device", &cuda::Stream::device)
@@ -100,14 +106,14 @@ void register_classes(py::module_& m) {
     py::class_<cuda::Event>(m, "CudaEvent")
         .def(py::init<bool>(), py::arg("timing"))
         .def(
-            "record", [](cuda::Event& e, std::uintptr_t stream) { e.record(stream_at(stream)); }, py::arg("stream"))
+            "record", [](cuda::Event& e, const cuda::Stream& s) { e.record(s.handle(), s.device()); }, py::arg("stream"))
         .def("synchronize", &cuda::Event::synchronize, without_gil())
         .def("query", &cuda::Event::query)
         .def("elapsed_since", &cuda::Event::elapsed_since, py::arg("start"));
     py::class_<cuda::Graph>(m, "CudaGraph")
         .def(py::init<>())
         .def("begin_capture", &cuda::Graph::begin_capture, py::arg("device"), without_gil())
-        .def("end_capture", &cuda::Graph::end_capture)
+        .def("end_capture", &cuda::Graph::end_capture, py::arg("keep"))
         .def("replay", &cuda::Graph::replay);
 }
 
@@ -123,12 +129,11 @@ void register_cuda(py::module_& m) {
     m.def("cuda_memory_stats", &memory_stats, py::arg("device"));
     m.def("cuda_reset_peak", &cuda::reset_peak, py::arg("device"));
     m.def("cuda_empty_cache", &cuda::empty_cache, py::arg("device"), without_gil());
-    m.def("cuda_current_stream", [] { return address(cuda::current_stream()); });
-    m.def("cuda_set_current_stream", [](std::uintptr_t stream) { cuda::set_current_stream(stream_at(stream)); }, py::arg("address"));
+    m.def("cuda_default_stream", &cuda::Stream::default_of, py::arg("device"));
+    m.def("cuda_current_stream", &cuda::current_stream_of, py::arg("device"));
+    m.def("cuda_set_current_stream", &cuda::set_current_stream, py::arg("stream"));
     m.def("cuda_order_streams", &order_streams, py::arg("earlier"), py::arg("later"), py::arg("device"));
-    m.def(
-        "cuda_record_stream", [](const Array& x, std::uintptr_t stream) { cuda::record_stream(x.storage()->data(), stream_at(stream)); },
-        py::arg("x"), py::arg("address"));
+    m.def("cuda_record_stream", &record_stream, py::arg("x"), py::arg("stream"));
     m.def("cuda_pinned", &pinned, py::arg("x"), without_gil());
     m.def("cuda_to_device_without_waiting", &to_device_without_waiting, py::arg("x"), py::arg("device"), without_gil());
     m.def("cuda_from_address", &from_address, py::arg("address"), py::arg("shape"), py::arg("strides"), py::arg("dtype"), py::arg("owner"),

@@ -16,7 +16,7 @@
 namespace pyengine::cuda {
 namespace {
 
-/// Where a block may be used again: a GPU, and a stream on it or the pool of a graph.
+/// Where a block may be used again: a stream on a GPU, and for everybody or in one graph.
 struct Place {
     int device;
     cudaStream_t stream;
@@ -58,7 +58,8 @@ Cache& cache() {
 
 thread_local std::uint64_t pool_in_use = 0;
 
-/// Without a cache every array has memory of exactly its size, so that compute-sanitizer sees where it ends.
+/// Without a cache every array has memory of its own, of exactly its size, so that compute-sanitizer sees where and when it ends. Graphs keep
+/// theirs all the same: they run again in it.
 bool caching() {
     static const bool result = [] {
         const char* wanted = std::getenv("PYENGINE_CUDA_CACHE");
@@ -93,9 +94,11 @@ void give_back(Cache& c, int device, void* data, std::size_t size) {
 }
 
 void keep(Cache& c, void* data, const Block& block) {
-    Usage& usage = c.usage[block.place.device];
+    const auto& [device, stream, pool] = block.place;
+    Usage& usage = c.usage[device];
+    usage.in_use -= block.size;
     usage.cached += block.size;
-    if (!caching() || c.released_pools.contains(block.place.pool)) return give_back(c, block.place.device, data, block.size);
+    if (pool == 0 ? !caching() : c.released_pools.contains(pool)) return give_back(c, device, data, block.size);
     c.free_blocks[block.place].emplace(block.size, data);
 }
 
@@ -139,7 +142,8 @@ void* take_cached(Cache& c, const Place& place, std::size_t size) {
 void* allocate(std::size_t bytes, int device) {
     const DeviceGuard guard(device);
     const std::size_t size = size_class(bytes);
-    const Place place{device, pool_in_use ? nullptr : current_stream(), pool_in_use};
+    const cudaStream_t stream = current_stream();
+    const Place place{device, stream, stream ? pool_in_use : 0};  // the default stream is never recorded
     Cache& c = cache();
     std::lock_guard lock(c.mutex);
     if (!capturing()) collect_awaited(c);
@@ -165,13 +169,16 @@ void deallocate(void* data) noexcept {
     if (found == c.used.end()) return;
     Block block = std::move(found->second);
     c.used.erase(found);
-    c.usage[block.place.device].in_use -= block.size;
     if (block.other_streams.empty()) return keep(c, data, block);
+    if (pool_in_use != 0) {  // nothing waits for recorded work: no recorded stream gets the block, and it goes with the graph
+        block.place = {block.place.device, nullptr, pool_in_use};
+        return keep(c, data, block);
+    }
     try {
         Awaited waiting{data, block, {}};
         for (cudaStream_t stream : block.other_streams) {
             waiting.events.push_back(std::make_unique<Event>(false));
-            waiting.events.back()->record(stream);
+            waiting.events.back()->record(stream, block.place.device);
         }
         waiting.block.other_streams.clear();
         c.awaited.push_back(std::move(waiting));

@@ -21,7 +21,8 @@ void record_stream(void* data, cudaStream_t stream);
 void forget_stream(cudaStream_t stream);
 
 struct MemoryStats {
-    std::size_t in_use, cached, peak, free, total;  // bytes; free and total: of the GPU, as the driver says
+    // Bytes. In use are those of arrays, and of arrays that are gone but for work of other streams; free and total: as the driver says.
+    std::size_t in_use, cached, peak, free, total;
 };
 MemoryStats memory_stats(int device);
 void reset_peak(int device);
@@ -30,7 +31,7 @@ void empty_cache(int device);
 /// Memory of a graph's own: while the thread uses the pool, allocate takes from it. Pool 0 is everybody's.
 std::uint64_t new_pool();
 void use_pool(std::uint64_t pool);
-/// Its blocks go back to the driver when their arrays are gone.
+/// Its blocks go back to the driver when their arrays are gone; until then replays of the graph may write to them.
 void release_pool(std::uint64_t pool);
 
 /// Memory of the CPU that the GPU can read and write while both go on.

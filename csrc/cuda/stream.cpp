@@ -1,5 +1,6 @@
 #include "csrc/cuda/stream.h"
 
+#include <map>
 #include <mutex>
 #include <set>
 #include <utility>
@@ -11,7 +12,7 @@
 namespace pyengine::cuda {
 namespace {
 
-thread_local cudaStream_t current = nullptr;
+thread_local std::map<int, std::shared_ptr<Stream>> current;  // by GPU; where there is none, the default one
 thread_local Graph* recorded = nullptr;
 
 struct Graphs {
@@ -24,13 +25,6 @@ Graphs& graphs() {
     return *instance;
 }
 
-/// Of a default stream, the current one.
-int device_of(cudaStream_t stream) {
-    int device = 0;
-    check(cudaStreamGetDevice(stream, &device), "cudaStreamGetDevice");
-    return device;
-}
-
 /// True for success, false for work that is not done yet.
 bool done(cudaError_t status, const char* call) {
     if (status == cudaErrorNotReady) return false;
@@ -40,28 +34,53 @@ bool done(cudaError_t status, const char* call) {
 
 }  // namespace
 
-cudaStream_t current_stream() { return current; }
-void set_current_stream(cudaStream_t stream) { current = stream; }
+cudaStream_t current_stream() {
+    if (current.empty()) return nullptr;
+    int device = 0;
+    check(cudaGetDevice(&device), "cudaGetDevice");
+    const auto found = current.find(device);
+    return found == current.end() ? nullptr : found->second->handle();
+}
+
+std::shared_ptr<Stream> current_stream_of(int device) {
+    const auto found = current.find(device);
+    return found == current.end() ? Stream::default_of(device) : found->second;
+}
+
+void set_current_stream(std::shared_ptr<Stream> stream) {
+    if (stream->handle())
+        current[stream->device()] = std::move(stream);
+    else
+        current.erase(stream->device());
+}
 
 Stream::Stream(int device) : device_(device) {
     const DeviceGuard guard(device);
     check(cudaStreamCreateWithFlags(&handle_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
 }
 
+std::shared_ptr<Stream> Stream::default_of(int device) { return std::shared_ptr<Stream>(new Stream(nullptr, device)); }
+
 Stream::~Stream() {
-    if (!owned_) return;
+    if (!handle_) return;
     cudaStreamSynchronize(handle_);  // the next stream may get the same handle, and with it the memory that was freed on this one
     forget_stream(handle_);
     cudaStreamDestroy(handle_);
 }
 
 void Stream::synchronize() const {
+    const DeviceGuard guard(device_);
     check(cudaStreamSynchronize(handle_), "cudaStreamSynchronize");
     raise_faults_of_replays();
 }
 
-bool Stream::query() const { return done(cudaStreamQuery(handle_), "cudaStreamQuery"); }
+bool Stream::query() const {
+    const DeviceGuard guard(device_);
+    return done(cudaStreamQuery(handle_), "cudaStreamQuery");
+}
+
 void Stream::wait(const Event& event) const {
+    const DeviceGuard guard(device_);
     if (event.handle()) check(cudaStreamWaitEvent(handle_, event.handle(), 0), "cudaStreamWaitEvent");
 }
 
@@ -69,8 +88,8 @@ Event::~Event() {
     if (handle_) cudaEventDestroy(handle_);
 }
 
-void Event::record(cudaStream_t stream) {
-    const DeviceGuard guard(device_of(stream));
+void Event::record(cudaStream_t stream, int device) {
+    const DeviceGuard guard(device);
     if (!handle_)
         check(cudaEventCreateWithFlags(&handle_, timing_ ? cudaEventDefault : cudaEventDisableTiming), "cudaEventCreateWithFlags");
     check(cudaEventRecord(handle_, stream), "cudaEventRecord");
@@ -109,8 +128,7 @@ Graph::~Graph() {
         cudaGraphExecDestroy(executable_);
     }
     if (replays_) deallocate(replays_);
-    for (const Check& check : checks_) deallocate_pinned(check.found);
-    checks_.clear();  // the arrays they hold go back to the pool
+    drop_checks();
     release_pool(pool_);
 }
 
@@ -119,44 +137,58 @@ void Graph::begin_capture(int device) {
     if (recorded) fail_value("graph: another graph is being captured in this thread; end that first");
     empty_cache(device);  // the graph has memory of its own, and cannot take what is cached
     const DeviceGuard guard(device);
-    if (!replays_) replays_ = static_cast<std::int64_t*>(allocate(sizeof *replays_, device));
-    auto stream = std::make_unique<Stream>(device);
+    if (!replays_) {
+        replays_ = static_cast<std::int64_t*>(allocate(sizeof *replays_, device));
+        cuda::check(cudaMemsetAsync(replays_, 0, sizeof *replays_, current_stream()), "cudaMemsetAsync");
+        kernels::keep_first<Isa::cuda>(replays_, replays_);  // changes nothing; a kernel's first launch loads it, which may not be captured
+    }
+    auto stream = std::make_shared<Stream>(device);
     cuda::check(cudaStreamBeginCapture(stream->handle(), cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
     device_ = device;
     stream_ = std::move(stream);
-    before_ = current;
-    current = stream_->handle();
+    before_ = current_stream_of(device);
+    set_current_stream(stream_);
     recorded = this;
     use_pool(pool_);
 }
 
-void Graph::end_capture() {
+void Graph::end_capture(bool keep) {
     if (!stream_) fail_value("graph: nothing is being captured; call begin_capture first");
-    current = before_;
+    set_current_stream(std::exchange(before_, nullptr));
     recorded = nullptr;
     use_pool(0);
     cudaGraph_t graph = nullptr;
-    const cudaError_t status = cudaStreamEndCapture(stream_->handle(), &graph);
+    const cudaError_t ended = cudaStreamEndCapture(stream_->handle(), &graph);
     stream_.reset();
-    cuda::check(status, "cudaStreamEndCapture");
-    const cudaError_t made = cudaGraphInstantiate(&executable_, graph, 0);
-    cudaGraphDestroy(graph);
+    cudaError_t made = cudaSuccess;
+    if (keep && ended == cudaSuccess) made = cudaGraphInstantiate(&executable_, graph, 0);
+    if (graph) cudaGraphDestroy(graph);
+    if (!executable_) drop_checks();
+    if (!keep) cudaGetLastError();  // whoever throws it away knows why
+    cuda::check(keep ? ended : cudaSuccess, "cudaStreamEndCapture");
     cuda::check(made, "cudaGraphInstantiate");
 }
 
 void Graph::replay() {
     if (!executable_) fail_value("graph: nothing was captured; use it in 'with pe.cuda.graph(g)' first");
     const DeviceGuard guard(device_);
-    cuda::check(cudaMemcpyAsync(replays_, &replayed_, sizeof replayed_, cudaMemcpyHostToDevice, current), "cudaMemcpyAsync");
-    cuda::check(cudaGraphLaunch(executable_, current), "cudaGraphLaunch");
+    const cudaStream_t stream = current_stream();
+    cuda::check(cudaMemcpyAsync(replays_, &replayed_, sizeof replayed_, cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync");
+    cuda::check(cudaGraphLaunch(executable_, stream), "cudaGraphLaunch");
     ++replayed_;
 }
 
 void Graph::check(const std::int64_t* place, std::function<void(std::int64_t)> fail) {
+    const DeviceGuard guard(device_);
     auto* found = static_cast<std::int64_t*>(allocate_pinned(sizeof *place));
     *found = -1;
     checks_.push_back({found, std::move(fail)});
     kernels::keep_first<Isa::cuda>(place, found);
+}
+
+void Graph::drop_checks() {
+    for (const Check& check : checks_) deallocate_pinned(check.found);
+    checks_.clear();  // the arrays they hold go back to the pool
 }
 
 void Graph::raise_faults() {
@@ -177,9 +209,12 @@ void raise_faults_of_replays() {
 }
 
 bool capturing() {
-    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
-    if (current) check(cudaStreamIsCapturing(current, &status), "cudaStreamIsCapturing");
-    return status != cudaStreamCaptureStatusNone;
+    for (const auto& [device, stream] : current) {
+        cudaStreamCaptureStatus status{};
+        check(cudaStreamIsCapturing(stream->handle(), &status), "cudaStreamIsCapturing");
+        if (status != cudaStreamCaptureStatusNone) return true;
+    }
+    return false;
 }
 
 }  // namespace pyengine::cuda

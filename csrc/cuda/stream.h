@@ -14,12 +14,12 @@ namespace pyengine::cuda {
 
 class Event;
 
-/// Kernels and copies of a thread go to its current stream: the legacy default one until another is set.
+/// A new one, or the legacy default one of a GPU, whose handle is null. Kernels and copies of a thread go to its current stream on that GPU:
+/// the default one until another is set.
 class Stream {
 public:
     explicit Stream(int device);
-    /// Somebody else's.
-    Stream(cudaStream_t handle, int device) : handle_(handle), device_(device), owned_(false) {}
+    static std::shared_ptr<Stream> default_of(int device);
     ~Stream();
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
@@ -33,12 +33,13 @@ public:
     void wait(const Event& event) const;
 
 private:
+    Stream(cudaStream_t handle, int device) : handle_(handle), device_(device) {}
+
     cudaStream_t handle_ = nullptr;
     int device_;
-    bool owned_ = true;
 };
 
-/// Belongs to the GPU of the stream that it is first recorded on.
+/// Belongs to the GPU that it is first recorded on.
 class Event {
 public:
     explicit Event(bool timing) : timing_(timing) {}
@@ -46,7 +47,8 @@ public:
     Event(const Event&) = delete;
     Event& operator=(const Event&) = delete;
 
-    void record(cudaStream_t stream);
+    /// `device` is the stream's.
+    void record(cudaStream_t stream, int device);
     void synchronize() const;
     bool query() const;
     /// Milliseconds from `start` to this event; both must have been recorded with timing.
@@ -58,8 +60,11 @@ private:
     cudaEvent_t handle_ = nullptr;
 };
 
+/// Of the thread, on its current GPU.
 cudaStream_t current_stream();
-void set_current_stream(cudaStream_t stream);
+std::shared_ptr<Stream> current_stream_of(int device);
+/// On the stream's GPU; it lives until it is current no more.
+void set_current_stream(std::shared_ptr<Stream> stream);
 
 /// Of kernels and copies given to a stream between begin_capture and end_capture; its memory is its own as long as it lives.
 class Graph {
@@ -70,7 +75,8 @@ public:
     Graph& operator=(const Graph&) = delete;
 
     void begin_capture(int device);
-    void end_capture();
+    /// What was recorded is thrown away if it is not to be kept: then nothing was captured, and something else can be.
+    void end_capture(bool keep);
     /// Gives all of it to the current stream.
     void replay();
 
@@ -86,8 +92,9 @@ private:
         std::function<void(std::int64_t)> fail;
     };
 
-    std::unique_ptr<Stream> stream_;
-    cudaStream_t before_ = nullptr;
+    void drop_checks();
+
+    std::shared_ptr<Stream> stream_, before_;
     int device_ = 0;
     std::uint64_t pool_;
     cudaGraphExec_t executable_ = nullptr;

@@ -10,6 +10,7 @@ import numpy as np
 from pyengine import _engine
 from pyengine import tensor as _tensor
 from pyengine.dtypes import as_dtype
+from pyengine.interop.dlpack import dlpack_device
 
 if TYPE_CHECKING:
     from pyengine.tensor import Tensor
@@ -30,7 +31,7 @@ def cuda_array_interface(x: Tensor) -> dict[str, Any]:
         "data": (array.address if x.size else 0, array.readonly),
         "version": 3,
         "strides": strides,
-        "stream": _engine.cuda_current_stream() or 1,
+        "stream": _engine.cuda_current_stream(dlpack_device(x)[1]).address or 1,
     }
 
 
@@ -50,5 +51,6 @@ def from_cuda_array_interface(obj: Any) -> Tensor:
     result = _tensor.Tensor(_engine.cuda_from_address(address, shape, steps, as_dtype(numpy_dtype), obj, bool(readonly)))
     stream = described.get("stream")
     if stream is not None:
-        _engine.cuda_order_streams(0 if stream == 1 else stream, _engine.cuda_current_stream(), int(result.device.partition(":")[2] or 0))
+        device = dlpack_device(result)[1]
+        _engine.cuda_order_streams(0 if stream == 1 else stream, _engine.cuda_current_stream(device).address, device)
     return result

@@ -56,7 +56,7 @@ def _let_wait(stream: Any, device: int) -> None:
     if stream == 0 or (stream is not None and not isinstance(stream, int)):
         raise ValueError(f"__dlpack__: ambiguous stream: {stream!r}; must be None, -1, 1, 2, or the address of a stream")
     if stream != -1:
-        _engine.cuda_order_streams(_engine.cuda_current_stream(), 0 if stream in (None, 1) else stream, device)
+        _engine.cuda_order_streams(_engine.cuda_current_stream(device).address, 0 if stream in (None, 1) else stream, device)
 
 
 def _capsule(x: Any, copy: bool | None) -> Any:
@@ -71,6 +71,5 @@ def _capsule(x: Any, copy: bool | None) -> Any:
 
 def _our_stream(x: Any) -> dict[str, Any]:
     """What a producer on a GPU is told: the stream on which its memory will be used."""
-    if not hasattr(x, "__dlpack_device__") or x.__dlpack_device__()[0] != _cuda:
-        return {}
-    return {"stream": _engine.cuda_current_stream() or 1}
+    kind, index = x.__dlpack_device__() if hasattr(x, "__dlpack_device__") else _cpu
+    return {"stream": _engine.cuda_current_stream(index).address or 1} if kind == _cuda else {}

@@ -40,12 +40,16 @@ def test_out_of_memory_says_how_much_and_the_process_goes_on() -> None:
 
 
 def test_memory_that_lies_in_the_cache_is_used_before_it_runs_out() -> None:
+    gc.collect()
+    pe.cuda.empty_cache()
     free = pe.cuda.memory_stats()["free"]
-    part = free // 3
-    for _ in range(4):
-        x = pe.zeros((part,), device="cuda", dtype="uint8")
-        y = pe.zeros((part // 2,), device="cuda", dtype="uint8")
-        del x, y
+    small, large = free * 6 // 10, free * 8 // 10  # a size class is up to an eighth more
+    x = pe.empty((small,), device="cuda", dtype="uint8")
+    del x
+    assert pe.cuda.memory_stats()["free"] < large
+    y = pe.empty((large,), device="cuda", dtype="uint8")
+    assert pe.cuda.memory_stats()["cached"] < small
+    del y
     pe.cuda.empty_cache()
 
 

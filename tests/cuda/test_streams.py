@@ -20,11 +20,11 @@ def test_streams_order_their_work_and_wait_for_each_other() -> None:
     for stream in (first, second):
         stream.wait_event(_recorded())
     with pe.cuda.stream(first):
-        assert pe.cuda.current_stream() == first.cuda_stream
+        assert pe.cuda.current_stream() == first
         y = x
         for _ in range(50):
             y = y + 1
-    assert pe.cuda.current_stream() == 0
+    assert pe.cuda.current_stream() == pe.cuda.default_stream()
     second.wait_stream(first)
     with pe.cuda.stream(second):
         z = y * 2
@@ -33,6 +33,26 @@ def test_streams_order_their_work_and_wait_for_each_other() -> None:
     assert second.query()
     assert first.query()
     np.testing.assert_array_equal(on_cpu(z), (expected + 50) * 2)
+
+
+def test_the_default_stream_waits_and_is_recorded_like_any_other() -> None:
+    x, expected = counted(1 << 20)
+    side, default = pe.cuda.Stream(), pe.cuda.default_stream()
+    assert default.cuda_stream == 0
+    side.wait_stream(default)
+    with pe.cuda.stream(side):
+        y = x
+        for _ in range(50):
+            y = y + 1
+        default.wait_stream(side)
+        with pe.cuda.stream(default):
+            z = y * 2
+        pe.cuda.record_stream(y, default)
+        del y
+        pe.full((1 << 20,), 7, device="cuda", dtype="float32")
+    np.testing.assert_array_equal(on_cpu(z), (expected + 50) * 2)
+    with pytest.raises(ValueError, match="record_stream: not on the stream's GPU: cpu; the stream is on cuda"):
+        pe.cuda.record_stream(pe.ones((3,), device="cpu"), default)
 
 
 def _recorded() -> pe.cuda.Event:
@@ -168,6 +188,9 @@ def test_what_a_replay_finds_wrong_is_raised_when_the_cpu_waits() -> None:
 
 def test_waiting_inside_a_graph_is_an_error_and_capture_ends() -> None:
     x, expected = counted(10)
-    with pytest.raises(RuntimeError), pe.cuda.graph(pe.cuda.Graph()):
+    graph = pe.cuda.Graph()
+    with pytest.raises(RuntimeError), pe.cuda.graph(graph):
         (x + 1).sum().item()
+    with pytest.raises(ValueError, match="nothing was captured"):
+        graph.replay()
     np.testing.assert_array_equal(on_cpu(x + 1), expected + 1)
