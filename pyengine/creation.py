@@ -55,11 +55,15 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: str | None = None, copy: 
 
 def destination(args: Sequence[Any], dtype: Any, device: Any) -> tuple[Any, Any]:
     """What dtype and device the positional arguments of ``to`` name, in any order, beside its keywords."""
+    devices = ("cpu", "cuda", "simulator")
     for arg in args:
-        if isinstance(arg, str) and arg.partition(":")[0] in ("cpu", "cuda", "simulator"):
+        if isinstance(arg, str) and arg.partition(":")[0] in devices:
             device = arg
-        else:
-            dtype = arg
+            continue
+        try:
+            dtype = as_dtype(arg)
+        except TypeError as error:
+            raise TypeError(f"to: neither a dtype nor a device: {arg!r}; devices are {', '.join(map(repr, devices))}; {error}") from None
     return dtype, device
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,13 @@ from pyengine import _engine
 from pyengine.extras import require
 
 _BANKS = 32
+_WARP_COLOURS = np.array(
+    [
+        [int(255 * part) for part in colorsys.hls_to_rgb(0.618 * warp % 1, 0.72 + 0.08 * (warp % 3), 0.55 + 0.15 * (warp % 2))]
+        for warp in range(32)
+    ]
+)
+"""Of the 32 warps that a block may have: hues by the golden section, so that neighbours differ."""
 
 
 class Touches:
@@ -22,14 +30,19 @@ class Touches:
 
     def draw(self, path: str | os.PathLike[str], *, block: int = 0, rows: int = 32, writes: bool = True) -> None:
         """A picture of a block's shared memory: 32 banks across, a word of four bytes in each cell, with the thread that wrote it last
-        (``writes=False``: that read it first). Needs matplotlib.
+        (``writes=False``: that read it first, in the order in which the simulator ran them). At most ``rows`` rows. Needs matplotlib;
+        ValueError where the block has touched nothing.
         """
         pyplot = require("matplotlib.pyplot", "pyengine[train]", "a picture of shared memory")
-        threads = self._words(block, writes)[: rows * _BANKS]
-        grid = np.full((-(-max(len(threads), 1) // _BANKS), _BANKS), -1)
+        threads = self._words(block, writes)
+        if not len(threads):
+            seen = ", ".join(map(str, np.unique(self.table[:, 0])[:8])) or "none"
+            raise ValueError(f"draw: no shared memory {'written' if writes else 'read'} by block {block}; the trace has blocks {seen}")
+        grid = np.full((-(-len(threads) // _BANKS), _BANKS), -1)
         grid.flat[: len(threads)] = threads
+        all_rows, grid = len(grid), grid[:rows]
         figure, axes = pyplot.subplots(figsize=(16, 1.2 + 0.38 * len(grid)), layout="constrained")
-        axes.imshow(np.where(grid < 0, np.nan, grid // 32 % 9), cmap="Pastel1", vmin=0, vmax=8, aspect="auto", interpolation="nearest")
+        axes.imshow(np.where(grid[..., None] < 0, 255, _WARP_COLOURS[grid // 32 % 32]), aspect="auto", interpolation="nearest")
         for (row, bank), thread in np.ndenumerate(grid):
             axes.text(bank, row, "" if thread < 0 else str(thread), ha="center", va="center", fontsize=8)
         axes.set_xticks(range(_BANKS))
@@ -37,7 +50,8 @@ class Touches:
         axes.set_xlabel("bank")
         axes.set_ylabel("byte")
         verb = "wrote each word last" if writes else "read each word first"
-        axes.set_title(f"Shared memory of block {block}: the thread that {verb}; one colour a warp")
+        shown = "" if len(grid) == all_rows else f", the first {len(grid)} of {all_rows} rows"
+        axes.set_title(f"Shared memory of block {block}{shown}: the thread that {verb}; each warp has a colour")
         figure.savefig(path, dpi=110)
         pyplot.close(figure)
 
@@ -82,6 +96,7 @@ def draw_fragment(path: str | os.PathLike[str], rows: int = 16, columns: int = 8
     axes.set_yticks(range(rows))
     axes.set_xlabel("column")
     axes.set_ylabel("row")
-    axes.set_title("thread: register")
+    instruction = "mma.sync m16n8" if (rows, columns) == (16, 8) else f"wgmma m64n{columns}" if rows == 64 else "mma.sync m16n8 tiles"
+    axes.set_title(f"{instruction}: thread and register")
     figure.savefig(path, dpi=110)
     pyplot.close(figure)

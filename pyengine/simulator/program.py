@@ -21,7 +21,16 @@ from pyengine.simulator.translation import kernels_of, rewritten
 SimulatorError: type[RuntimeError] = getattr(_engine, "SimulatorError", RuntimeError)
 
 _FLAGS = (
-    *("-x", "c++", "-std=c++20", "-g", "-fPIC", "-DPYENGINE_SIMULATED", "-fsanitize=thread,bounds,alignment", "-fno-optimize-sibling-calls"),
+    *(
+        "-x",
+        "c++",
+        "-std=c++20",
+        "-g",
+        "-fPIC",
+        "-DPYENGINE_SIMULATED",
+        "-fsanitize=thread,bounds,alignment",
+        "-fno-optimize-sibling-calls",
+    ),
     *("-ffp-contract=off", "-fsanitize-coverage=trace-pc"),
 )
 

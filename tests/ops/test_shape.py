@@ -172,6 +172,7 @@ def test_a_range_of_numpy_integers_is_of_integers() -> None:
         (lambda x: x.reshape((2.0, 3)), TypeError, r"reshape: shape is not of integers: \(2.0, 3\)"),
         (lambda x: pe.asarray([[1, 2], [3]]), ValueError, "asarray: not an array: .*; the sequences on one level must have one length"),
         (lambda x: x.astype(x), TypeError, "dtype: not an element type"),
+        (lambda x: x.to("gpu"), TypeError, "to: neither a dtype nor a device: 'gpu'; devices are 'cpu', 'cuda', 'simulator'; dtype: not"),
         (lambda x: pe.tril(pe.zeros(3)), ValueError, r"tril: rank too low: shape \(3,\)"),
         (lambda x: pe.empty((2**40, 2**40)), ValueError, r"shape: too many elements: \(1099511627776, 1099511627776\) of float32"),
         (lambda x: pe.zeros((-1,)), ValueError, r"shape: negative size: \(-1,\)"),

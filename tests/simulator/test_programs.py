@@ -14,6 +14,7 @@ import pytest
 
 import pyengine as pe
 from pyengine import _engine
+from pyengine.simulator import pictures
 
 pytestmark = pytest.mark.skipif("simulator" not in _engine.available_devices(), reason="this build has no simulator")
 
@@ -109,6 +110,18 @@ def test_dynamic_shared_memory_and_its_trace(program: pe.simulator.Program, tmp_
     touches.draw(tmp_path / "shared.png")
     pe.simulator.draw_fragment(tmp_path / "fragment.png")
     assert (tmp_path / "shared.png").read_bytes()[:4] == (tmp_path / "fragment.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_pictures_of_many_warps_and_of_nothing(program: pe.simulator.Program, tmp_path: Path) -> None:
+    x = pe.zeros((32, 32), device="simulator")
+    with pe.simulator.trace() as touches:
+        program["transpose"](1, (32, 32), 32 * 33 * 4)(x, x)
+    touches.draw(tmp_path / "shared.png", rows=3)
+    assert len(np.unique(pictures._WARP_COLOURS, axis=0)) == 32
+    for draw in (lambda: touches.draw(tmp_path / "none.png", block=7), lambda: pe.simulator.Touches().draw(tmp_path / "none.png")):
+        with pytest.raises(ValueError, match=r"draw: no shared memory written by block \d; the trace has blocks (0|none)"):
+            draw()
+    assert not (tmp_path / "none.png").exists()
 
 
 def test_too_little_shared_memory(program: pe.simulator.Program) -> None:
