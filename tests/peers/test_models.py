@@ -252,7 +252,7 @@ def test_in_bfloat16_our_error_is_at_most_twice_pytorchs(tmp_path: Path, name: s
     with torch.no_grad():
         z = exact(inputs.double() if inputs.is_floating_point() else inputs)
         rounded = theirs.bfloat16()(inputs)
-    y = ours(pe.from_dlpack(inputs))
+    y = ours(pe.from_dlpack(inputs).to(pe.get_default_device()))
     assert y.dtype == pe.bfloat16
     assert error(y, z) <= 2 * error(rounded, z) + 2.0**-8 * np.abs(float64(z)).max()
 
