@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "kernels/simulator/interrupt.h"
 #include "kernels/simulator/memory.h"
@@ -22,12 +23,15 @@ struct Place {
     const char* name() const { return shared ? "shared memory" : "global memory"; }
 };
 
+bool is_atomic(AccessKind kind) { return kind >= AccessKind::atomic; }
+
 const char* verb(AccessKind kind) {
     switch (kind) {
         case AccessKind::read: return "reads";
         case AccessKind::write: return "writes";
         case AccessKind::atomic: return "changes atomically";
-        case AccessKind::atomic_write: return "sets atomically";
+        case AccessKind::volatile_read: return "reads as volatile";
+        case AccessKind::volatile_write: return "writes as volatile";
     }
     return "";
 }
@@ -54,7 +58,7 @@ Place place_of(Thread& self, const std::byte* address) {
 Touch touch_of(const Thread& self, std::size_t offset, std::size_t bytes, AccessKind kind) {
     const Dim3 at = self.block->index, grid = self.block->cluster->launch.shape.grid;
     const std::uint64_t block = (std::uint64_t{at.z} * grid.y + at.y) * grid.x + at.x;
-    return {block, self.rank, static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(bytes), kind != AccessKind::read};
+    return {block, self.rank, static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(bytes), writes(kind)};
 }
 
 /// Tables in the program itself, as __constant__ memory is.
@@ -105,7 +109,9 @@ bool is_asynchronous(const Access& access, const Actor& actor) {
 
 std::string name_of(const Access& access, const Actor& actor) {
     const Cluster& cluster = *actor.thread.block->cluster;
-    if (access.cluster != cluster.id()) return "a thread of another block";
+    if (access.cluster != cluster.id())
+        return access.thread < cluster.thread_count() ? name_of(cluster.launch.shape, access.cluster - 1, access.thread)
+                                                      : "an asynchronous operation of another block";
     if (!is_asynchronous(access, actor)) return name_of(*cluster.threads()[access.thread]);
     const Operation& operation = cluster.agents.operation(access.thread);
     return text("a ", operation.what, " of ", name_of(*operation.issuer));
@@ -119,20 +125,21 @@ std::string deed(const Actor& actor, const Place& place, std::size_t offset, Acc
 
 [[noreturn]] void fail_race(const Actor& actor, const Access& earlier, bool earlier_wrote, const Place& place, std::size_t offset,
                             AccessKind kind, const void* code) {
-    const bool waited = !is_asynchronous(earlier, actor);
+    const bool waited = !is_asynchronous(earlier, actor), atomic = is_atomic(kind);
+    const char* did = earlier_wrote ? waited ? "wrote" : "writes" : waited ? "read" : "reads";
     actor.thread.block->cluster->fail(
         actor.thread, waited ? "race" : "missing wait",
-        text(deed(actor, place, offset, kind, code), ", which ", name_of(earlier, actor),
-             earlier_wrote ? waited ? " wrote" : " writes"
-             : waited      ? " read"
-                           : " reads",
-             " at ", source_line(code_of(earlier, code)),
-             waited ? "; no barrier or fence orders the two" : "; nothing has waited for that asynchronous operation"));
+        text(deed(actor, place, offset, kind, code), ", which ", name_of(earlier, actor), ' ', did,
+             earlier.atomic ? " as atomic or volatile at " : " at ", source_line(code_of(earlier, code)),
+             !waited                    ? "; nothing has waited for that asynchronous operation"
+             : earlier.atomic != atomic ? "; no barrier or fence orders the two, of which one is an ordinary access"
+                                        : "; no barrier or fence orders the two"));
 }
 
 void keep(std::array<Access, Word::kept>& accesses, std::uint8_t& next, const Access& access) {
     for (Access& other : accesses)
-        if (other.cluster == access.cluster && other.thread == access.thread) other.bytes &= static_cast<std::uint8_t>(~access.bytes);
+        if (other.cluster == access.cluster && other.thread == access.thread && (other.atomic || !access.atomic))
+            other.bytes &= static_cast<std::uint8_t>(~access.bytes);
     for (Access& other : accesses)
         if (other.bytes == 0) return void(other = access);
     accesses[next++ % Word::kept] = access;
@@ -158,13 +165,12 @@ Fault enter_access(const Actor& actor, const Place& place, std::size_t offset, A
     const PageLock lock(page);
     Word& word = page.words[offset / 4 % Shadow::words_per_page];
     std::uint8_t& written = place.shadow->written(offset);
-    const bool reads = kind == AccessKind::read || kind == AccessKind::atomic;
-    if (reads && (access.bytes & ~written)) return Fault::uninitialised;
+    if ((kind == AccessKind::atomic || !writes(kind)) && (access.bytes & ~written)) return Fault::uninitialised;
     if (const Access* other = conflict(word.writes, access, actor)) return earlier = *other, Fault::race_with_write;
     if (actor.async_proxy)
         for (const Access& write : word.writes)
             if ((write.bytes & access.bytes) && !is_proxy_fenced(write, actor, place.shared)) return earlier = write, Fault::unfenced;
-    if (kind == AccessKind::read) return keep(word.reads, word.next_read, access), Fault::none;
+    if (!writes(kind)) return keep(word.reads, word.next_read, access), Fault::none;
     if (const Access* other = conflict(word.reads, access, actor)) return earlier = *other, Fault::race_with_read;
     written |= access.bytes;
     for (Access& other : word.writes) other.bytes &= static_cast<std::uint8_t>(~access.bytes);
@@ -176,7 +182,7 @@ Fault enter_access(const Actor& actor, const Place& place, std::size_t offset, A
 void check_word(const Actor& actor, const Place& place, WordAccess part, AccessKind kind, const void* code) {
     Cluster& cluster = *actor.thread.block->cluster;
     const Access access{cluster.id(), actor.clock, static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(code)),
-                        actor.id,     part.bytes,  kind >= AccessKind::atomic};
+                        actor.id,     part.bytes,  is_atomic(kind)};
     Access earlier;
     const Fault fault = enter_access(actor, place, part.offset, kind, access, earlier);
     if (fault == Fault::none) return;
@@ -199,7 +205,7 @@ void check_access(const Actor& actor, const void* address, std::size_t bytes, Ac
     Cluster& cluster = *actor.thread.block->cluster;
     const auto what = [&] { return text(actor.what ? text("its ", actor.what, " ") : "", verb(kind), " ", bytes, " bytes at "); };
     if (!place.shadow) {
-        if (kind == AccessKind::read && is_constant(address)) return;
+        if (!writes(kind) && is_constant(address)) return;
         cluster.fail(actor.thread, "out of bounds", text(what(), source_line(code), ", ", where(actor.thread, first)));
     }
     Block* const owner = block_of_shared(actor.thread, first);
@@ -210,7 +216,8 @@ void check_access(const Actor& actor, const void* address, std::size_t bytes, Ac
         cluster.fail(actor.thread, "out of bounds",
                      text(what(), source_line(code), ", of which ", offset + bytes - place.bytes, " lie past the end of ", place.bytes,
                           " bytes of ", place.name()));
-    if (owner && kind != AccessKind::read) owner->layouts.forget(offset, bytes);
+    if (kind == AccessKind::write || kind == AccessKind::volatile_write) cluster.note_change();
+    if (owner && writes(kind)) owner->layouts.forget(offset, bytes);
     if (tracing() && place.shared) note(touch_of(actor.thread, offset, bytes, kind));
     for (std::size_t at = offset; at < offset + bytes;) {
         const std::size_t word = at / 4 * 4, end = std::min(word + 4, offset + bytes);
@@ -225,6 +232,26 @@ void check_access(Thread& self, const void* address, std::size_t bytes, AccessKi
     if (self.fiber->holds(address)) return;
     const auto id = static_cast<std::uint16_t>(self.cluster_rank);
     check_access(Actor{self, id, self.clock, self.knowledge, id}, address, bytes, kind, code);
+    const void* before = std::exchange(self.read_at, kind == AccessKind::read ? address : nullptr);
+    if (before == address) look(self, code);
+}
+
+void look(Thread& self, const void* code) {
+    constexpr unsigned looks_before_turn = 64;
+    self.branches = 0;
+    if ((self.looks + 1) % looks_before_turn == 0)
+        self.block->cluster->yield(self, code);
+    else
+        ++self.looks;
+}
+
+void branch(Thread& self, const void* code) {
+    constexpr unsigned branches_before_turn = 1 << 16;
+    end_if_interrupted(self, code);
+    if (++self.branches < branches_before_turn) return;
+    self.branches = 0;
+    self.block->cluster->note_change();  // it may as well compute
+    self.block->cluster->yield(self, code);
 }
 
 Block* owner_of_shared(Thread& self, const void* address) {

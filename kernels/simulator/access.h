@@ -7,7 +7,9 @@
 
 namespace pyengine::simulator {
 
-enum class AccessKind { read, write, atomic, atomic_write };
+enum class AccessKind { read, write, atomic, volatile_read, volatile_write };
+
+constexpr bool writes(AccessKind kind) { return kind != AccessKind::read && kind != AccessKind::volatile_read; }
 
 /// Who touches memory: a thread, or an asynchronous operation that it starts.
 struct Actor {
@@ -26,6 +28,11 @@ struct Actor {
 void check_access(const Actor& actor, const void* address, std::size_t bytes, AccessKind kind, const void* code);
 /// The same for a thread, whose registers and local memory are its own.
 void check_access(Thread& self, const void* address, std::size_t bytes, AccessKind kind, const void* code);
+
+/// The thread looks at memory that others may change. Now and then they get a turn: they may be what it waits for.
+void look(Thread& self, const void* code);
+/// At every branch of a user's program: after very many, which may be a loop that waits, others get a turn as well.
+void branch(Thread& self, const void* code);
 
 /// The block whose shared memory this is; null where it is none.
 Block* owner_of_shared(Thread& self, const void* address);

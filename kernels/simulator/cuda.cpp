@@ -99,7 +99,7 @@ void __syncwarp(unsigned mask) {
 void __threadfence() { simulator::memory_fence(); }
 void __threadfence_block() { simulator::memory_fence(); }
 void __threadfence_system() { simulator::memory_fence(); }
-void __nanosleep(unsigned) { current_thread()->block->cluster->yield(*current_thread()); }
+void __nanosleep(unsigned) { current_thread()->block->cluster->yield(*current_thread(), __builtin_return_address(0)); }
 void simulator::fail_assertion(const char* condition, const char* file, unsigned line) {
     const char* name = std::strrchr(file, '/');
     const std::string what = simulator::text(condition, ", at ", name ? name + 1 : file, ":", line);

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdint>
 #include <new>
 
@@ -74,6 +75,7 @@ namespace pyengine::simulator {
 namespace {
 
 constexpr std::size_t stack_bytes = std::size_t{256} << 10;
+constexpr unsigned most_guarded = 1 << 14;  // by a page below: each is two mappings, of which Linux allows a process 65530
 #if defined(__x86_64__)
 constexpr std::size_t saved_words = 6, return_word = 6;
 #else
@@ -88,7 +90,8 @@ Fiber::Fiber() {
     const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
     void* memory = mmap(nullptr, page + stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) throw std::bad_alloc();
-    mprotect(memory, page, PROT_NONE);
+    static std::atomic<unsigned> fibers{0};
+    if (fibers++ < most_guarded) mprotect(memory, page, PROT_NONE);
     lowest_ = static_cast<std::byte*>(memory) + page;
     highest_ = lowest_ + stack_bytes;
 }

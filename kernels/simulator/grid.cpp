@@ -4,11 +4,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <list>
 #include <random>
 #include <utility>
 
-#include "kernels/cpu/parallel.h"
 #include "kernels/simulator/cp_async.h"
 #include "kernels/simulator/interrupt.h"
 #include "kernels/simulator/static_shared.h"
@@ -21,7 +19,8 @@ namespace pyengine::simulator {
 namespace {
 
 constexpr std::size_t most_threads = 1024, most_shared_bytes = 232448, most_static_bytes = 49152, most_blocks_in_cluster = 16;  // of sm_90
-constexpr unsigned stalled_after = 1000;  // turns in which every thread that runs does nothing but look again
+// Of every thread that runs, before another cluster gets a turn: looks at memory while nothing changes, and turns given up in any case.
+constexpr unsigned quiet_looks = 128, most_turns = 1000;
 
 thread_local Thread* current = nullptr;
 thread_local std::vector<std::unique_ptr<Fiber>> idle_fibers;
@@ -61,6 +60,12 @@ void check(const void* kernel, const LaunchShape& s) {
     if (s.grid.x % s.cluster.x || s.grid.y % s.cluster.y || s.grid.z % s.cluster.z) refuse("clusters do not divide the grid");
 }
 
+/// Of a block, by its rank in its cluster.
+Dim3 block_index(const LaunchShape& shape, std::uint64_t cluster, unsigned rank) {
+    const Dim3 first = position(cluster, clusters_of(shape)), inside = position(rank, shape.cluster);
+    return {first.x * shape.cluster.x + inside.x, first.y * shape.cluster.y + inside.y, first.z * shape.cluster.z + inside.z};
+}
+
 /// What decides the order of threads and of asynchronous operations, where PYENGINE_SIMULATOR_SEED asks for a random one.
 std::optional<std::mt19937_64> random_of(std::uint64_t cluster) {
     const char* seed = std::getenv("PYENGINE_SIMULATOR_SEED");
@@ -68,16 +73,16 @@ std::optional<std::mt19937_64> random_of(std::uint64_t cluster) {
     return std::mt19937_64(std::strtoull(seed, nullptr, 10) + cluster);
 }
 
-std::uint64_t next_launch() {
-    static std::atomic<std::uint64_t> count{0};
-    return ++count;
-}
-
 }  // namespace
 
 Thread* current_thread() { return current; }
 
 std::string name_of(const Thread& thread) { return text("block ", to_text(thread.block->index), ", thread ", to_text(thread.index)); }
+
+std::string name_of(const LaunchShape& shape, std::uint64_t cluster, unsigned thread) {
+    const auto size = static_cast<unsigned>(shape.block.count());
+    return text("block ", to_text(block_index(shape, cluster, thread / size)), ", thread ", to_text(position(thread % size, shape.block)));
+}
 
 // A cluster ----------------------------------------------------------------------------------------------------------------------------------
 
@@ -104,8 +109,7 @@ void Cluster::make_block(std::uint64_t cluster, unsigned rank) {
     auto block = std::make_unique<Block>();
     block->cluster = this;
     block->rank = rank;
-    const Dim3 first = position(cluster, clusters_of(shape)), inside = position(rank, shape.cluster);
-    block->index = {first.x * shape.cluster.x + inside.x, first.y * shape.cluster.y + inside.y, first.z * shape.cluster.z + inside.z};
+    block->index = block_index(shape, cluster, rank);
     block->alive = static_cast<unsigned>(shape.block.count());
     block->warps.resize((block->alive + 31) / 32);
     for (unsigned i = 0; i < block->alive; ++i) {
@@ -116,7 +120,6 @@ void Cluster::make_block(std::uint64_t cluster, unsigned rank) {
         thread->rank = i;
         thread->cluster_rank = static_cast<unsigned>(all_.size());
         thread->knowledge = all_.empty() ? Knowledge(thread_count_) : all_.front()->knowledge;
-        thread->fenced = thread->knowledge;
         thread->warp->lanes.push_back(thread.get());
         all_.push_back(thread.get());
         block->threads.push_back(std::move(thread));
@@ -129,7 +132,7 @@ void Cluster::make_block(std::uint64_t cluster, unsigned rank) {
 }
 
 Cluster::State Cluster::run() {
-    unsigned idle_turns = 0;
+    std::size_t given_up = 0, quiet = 0;  // turns in a row, looks
     while (alive_ > 0 && !failed_ && !launch.obsolete(number)) {
         if (interrupted()) {
             launch.report(number, text("simulator: interrupted: kernel ", function_name(launch.kernel)));
@@ -143,14 +146,16 @@ Cluster::State Cluster::run() {
         if (ready_.empty()) continue;
         Thread& thread = *ready_.front();
         ready_.pop_front();
-        const unsigned spins = thread.spins;
+        const unsigned yields = thread.yields, looks = thread.looks;
+        const std::uint64_t before = changes_;
         step(thread);
-        idle_turns = thread.spins > spins ? idle_turns + 1 : 0;
-        if (idle_turns > ready_.size() && !in_flight.empty()) {
+        given_up = thread.yields > yields ? given_up + 1 : 0;
+        quiet = given_up > 0 && changes_ == before ? quiet + (thread.looks - looks) : 0;
+        if (given_up > ready_.size() && !in_flight.empty()) {
             in_flight.land_one(nullptr);
-            idle_turns = 0;
+            given_up = quiet = 0;
         }
-        if (idle_turns > stalled_after * (ready_.size() + 1)) return State::stalled;
+        if (quiet > quiet_looks * ready_.size() || given_up > most_turns * ready_.size()) return State::stalled;
     }
     if (alive_ == 0 && !failed_) report_unfinished();
     return State::finished;
@@ -176,6 +181,7 @@ void Cluster::step(Thread& thread) {
 }
 
 void Cluster::end(Thread& thread) {
+    note_change();
     idle_fibers.push_back(std::move(thread.fiber));
     --alive_;
     --thread.block->alive;
@@ -197,12 +203,14 @@ void Cluster::sleep(Thread& thread, std::function<std::string()> waiting_for, co
 }
 
 void Cluster::wake(Thread& thread) {
-    thread.spins = 0;
+    note_change();
     ready_.push_back(&thread);
 }
 
-void Cluster::yield(Thread& thread) {
-    ++thread.spins;
+void Cluster::yield(Thread& thread, const void* code) {
+    ++thread.yields;
+    ++thread.looks;
+    thread.waiting_at = code;
     ready_.push_back(&thread);
     thread.fiber->suspend();
 }
@@ -216,8 +224,14 @@ void Cluster::fail(const Thread& thread, const char* fault, const std::string& d
 void Cluster::report_deadlock() {
     std::string message = text("simulator: deadlock: kernel ", function_name(launch.kernel));
     std::map<std::string, std::vector<const Thread*>> groups;
-    for (const Thread* thread : all_)
-        if (!thread->done) groups[text(thread->waiting_for(), ", at ", source_line(thread->waiting_at))].push_back(thread);
+    std::map<const void*, std::string> lines;
+    for (const Thread* thread : all_) {
+        if (thread->done) continue;
+        const auto [line, fresh] = lines.try_emplace(thread->waiting_at);
+        if (fresh) line->second = source_line(thread->waiting_at);
+        const std::string what = thread->waiting_for ? thread->waiting_for() : "memory that nobody writes";
+        groups[text(what, ", at ", line->second)].push_back(thread);
+    }
     for (const auto& [what, threads] : groups) {
         message += text(": ", threads.size(), " threads wait for ", what, ": ", name_of(*threads.front()));
         if (threads.size() > 1) message += text(" to ", name_of(*threads.back()));
@@ -230,51 +244,6 @@ void Cluster::report_unfinished() {
     if (!operation) return;
     launch.report(number, text("simulator: missing wait: kernel ", function_name(launch.kernel), ", ", name_of(*operation->issuer),
                                ": its ", operation->what, " at ", source_line(operation->code), " is still under way when the block ends"));
-}
-
-// A launch -----------------------------------------------------------------------------------------------------------------------------------
-
-Launch::Launch(const void* kernel, const LaunchShape& shape, Body body) : kernel(kernel), shape(shape), body(body), number(next_launch()) {}
-
-void Launch::exchange(Thread& self, const void* address) {
-    const std::uint32_t cluster = self.block->cluster->id();
-    std::lock_guard lock(mutex_);
-    auto& told = told_[address];
-    for (const auto& [who, what] : told) self.heard.emplace_back(who, what);
-    const auto [mine, fresh] = told.try_emplace(cluster, self.fenced);
-    if (!fresh) mine->second.join(self.fenced);
-}
-
-void Launch::report(std::uint64_t cluster, const std::string& message) {
-    std::lock_guard lock(mutex_);
-    if (cluster >= first_failed_) return;
-    first_failed_ = cluster;
-    message_ = message;
-}
-
-/// Takes clusters in order. Where those at hand only spin, another one starts beside them, which they may be waiting for.
-void Launch::run() {
-    const std::uint64_t count = clusters_of(shape).count();
-    std::atomic<std::uint64_t> next{0};
-    kernels::parallel_for(std::min<std::int64_t>(kernels::thread_count(), static_cast<std::int64_t>(count)), [&](std::int64_t) {
-        std::list<Cluster> resident;
-        unsigned stalled_rounds = 0;
-        while (true) {
-            if (const std::uint64_t mine = next.load() < count ? next++ : count; mine < count && !obsolete(mine))
-                resident.emplace_back(*this, mine);
-            if (resident.empty()) return;
-            const std::size_t before = resident.size();
-            resident.remove_if([](Cluster& cluster) { return cluster.run() == Cluster::State::finished; });
-            stalled_rounds = resident.size() == before && next >= count ? stalled_rounds + 1 : 0;
-            if (stalled_rounds > 1000) {
-                report(resident.front().number, text("simulator: deadlock: kernel ", function_name(kernel), ", block ",
-                                                     to_text(resident.front().blocks.front()->index),
-                                                     ": threads read the same memory again and again, and nothing changes it"));
-                return;
-            }
-        }
-    });
-    if (!message_.empty()) throw SimulatorError(message_);
 }
 
 void report_at_next_launch(const std::string& message) {

@@ -23,12 +23,12 @@ void enter(const void* address, std::size_t bytes, AccessKind kind, const void* 
 
 }  // namespace
 
-#define ACCESS(bytes)                                                                                                       \
-    void __tsan_read##bytes(void* a) { enter(a, bytes, AccessKind::read, __builtin_return_address(0), true); }              \
-    void __tsan_write##bytes(void* a) { enter(a, bytes, AccessKind::write, __builtin_return_address(0), true); }            \
-    void __tsan_unaligned_read##bytes(void* a) { enter(a, bytes, AccessKind::read, __builtin_return_address(0), false); }   \
-    void __tsan_unaligned_write##bytes(void* a) { enter(a, bytes, AccessKind::write, __builtin_return_address(0), false); } \
-    void __tsan_volatile_read##bytes(void* a) { pyengine::simulator::check_atomic(a, bytes, __builtin_return_address(0)); } \
+#define ACCESS(bytes)                                                                                                              \
+    void __tsan_read##bytes(void* a) { enter(a, bytes, AccessKind::read, __builtin_return_address(0), true); }                     \
+    void __tsan_write##bytes(void* a) { enter(a, bytes, AccessKind::write, __builtin_return_address(0), true); }                   \
+    void __tsan_unaligned_read##bytes(void* a) { enter(a, bytes, AccessKind::read, __builtin_return_address(0), false); }          \
+    void __tsan_unaligned_write##bytes(void* a) { enter(a, bytes, AccessKind::write, __builtin_return_address(0), false); }        \
+    void __tsan_volatile_read##bytes(void* a) { pyengine::simulator::check_volatile_read(a, bytes, __builtin_return_address(0)); } \
     void __tsan_volatile_write##bytes(void* a) { pyengine::simulator::check_volatile_write(a, bytes, __builtin_return_address(0)); }
 
 extern "C" {
@@ -44,7 +44,7 @@ void __tsan_write_range(void* a, unsigned long n) { enter(a, n, AccessKind::writ
 /// -fsanitize-coverage=trace-pc, of users' programs: at every branch, for loops that touch no memory.
 void __sanitizer_cov_trace_pc() {
     Thread* self = pyengine::simulator::current_thread();
-    if (self) pyengine::simulator::end_if_interrupted(*self, __builtin_return_address(0));
+    if (self) pyengine::simulator::branch(*self, __builtin_return_address(0));
 }
 
 void __tsan_init() {}

@@ -135,11 +135,12 @@ void mbarrier_expect_bytes(void* address, unsigned bytes) {
 
 bool mbarrier_try_wait(void* address, unsigned parity) {
     Thread& self = *current_thread();
-    Mbarrier& barrier = find_for_wait(self, address, parity, __builtin_return_address(0));
+    const void* code = __builtin_return_address(0);
+    Mbarrier& barrier = find_for_wait(self, address, parity, code);
     if (is_over(self, barrier, parity)) return true;
     self.block->cluster->in_flight.land_at(address);
     if (is_over(self, barrier, parity)) return true;
-    self.block->cluster->yield(self);
+    self.block->cluster->yield(self, code);
     return is_over(self, barrier, parity);
 }
 

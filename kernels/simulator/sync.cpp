@@ -1,7 +1,7 @@
 #include "kernels/simulator/sync.h"
 
 #include <algorithm>
-#include <bit>
+#include <utility>
 
 namespace pyengine::simulator {
 namespace {
@@ -13,8 +13,7 @@ void arrive(Meeting& meeting, Thread& self, const void* code) {
 
 /// Everybody that waits goes on, but for `self`, which did not stop.
 void release(Meeting& meeting, const Thread* self, Cluster& cluster) {
-    const Meeting over = std::move(meeting);
-    meeting = {};
+    const Meeting over = std::exchange(meeting, {});
     for (Thread* thread : over.waiting)
         if (thread != self) cluster.wake(*thread);
 }
@@ -32,6 +31,21 @@ void check_same_place(const Meeting& meeting, Thread& self, const char* what, co
                                    source_line(meeting.code), "; all threads must reach the same one"));
 }
 
+/// What a thread that arrives passes on; what it does later is not part of that.
+Passed said_by(Thread& self) {
+    self.block->cluster->launch.listen(self);
+    Passed said{self.knowledge, self.fenced};
+    said.known.join(self.heard);
+    said.known.learn(self.cluster_rank, self.clock++);
+    return said;
+}
+
+void learn(Thread& self, const Passed& passed) {
+    self.knowledge.join(passed.known);
+    self.fenced.join(passed.fenced);
+    self.told_at = nullptr;
+}
+
 void complete(Meeting& barrier, const Thread* self, Cluster& cluster) {
     share_knowledge(barrier.arrived);
     release(barrier, self, cluster);
@@ -40,12 +54,19 @@ void complete(Meeting& barrier, const Thread* self, Cluster& cluster) {
 }  // namespace
 
 void share_knowledge(const std::vector<Thread*>& threads) {
-    Knowledge all = threads.front()->knowledge;
-    for (const Thread* thread : threads)
-        if (!thread->knowledge.same_as(threads.front()->knowledge)) all.join(thread->knowledge);
+    Knowledge all = threads.front()->knowledge, fenced = threads.front()->fenced;
+    for (Thread* thread : threads) {
+        thread->block->cluster->launch.listen(*thread);
+        all.join(thread->knowledge);
+        all.join(thread->heard);
+        fenced.join(thread->fenced);
+    }
     for (const Thread* thread : threads) all.learn(thread->cluster_rank, thread->clock);
     for (Thread* thread : threads) {
         thread->knowledge = all;
+        thread->heard = {};
+        if (!thread->fenced.same_as(fenced)) thread->told_at = nullptr;
+        thread->fenced = fenced;
         ++thread->clock;
     }
 }
@@ -68,9 +89,9 @@ std::size_t arrived_alive(const Meeting& barrier) {
         std::count_if(barrier.arrived.begin(), barrier.arrived.end(), [](const Thread* t) { return !t->done; }));
 }
 
-/// Those that wait go on; those that have only arrived find `learned` when they come to wait.
+/// Those that wait go on; those that have only arrived find `passed` when they come to wait.
 void complete_cluster_barrier(Cluster& cluster) {
-    cluster.barrier_learned = cluster.barrier.learned;
+    cluster.barrier_passed = cluster.barrier.passed;
     for (Thread* thread : cluster.barrier.arrived) thread->at_cluster_barrier = false;
     release(cluster.barrier, nullptr, cluster);
 }
@@ -84,12 +105,8 @@ void cluster_arrive(bool releases, const void* code) {
         cluster.fail(self, "wrong barrier",
                      text("arrives at the barrier of the cluster twice, at ", source_line(code), ", without waiting"));
     self.at_cluster_barrier = self.owes_cluster_wait = true;
-    if (cluster.barrier.arrived.empty()) cluster.barrier.learned = self.knowledge;
     arrive(cluster.barrier, self, code);
-    if (releases) {
-        cluster.barrier.learned.join(self.knowledge);
-        cluster.barrier.learned.learn(self.cluster_rank, self.clock++);
-    }
+    if (releases) cluster.barrier.passed.join(said_by(self));
     if (arrived_alive(cluster.barrier) == cluster.alive()) complete_cluster_barrier(cluster);
 }
 
@@ -104,7 +121,7 @@ void cluster_wait(const void* code) {
             cluster.barrier, self,
             [&cluster] { return text("the barrier of the cluster (", cluster.barrier.arrived.size(), " threads arrived)"); }, code);
     self.owes_cluster_wait = false;
-    self.knowledge.join(cluster.barrier_learned);
+    learn(self, cluster.barrier_passed);
 }
 
 // Named barriers -----------------------------------------------------------------------------------------------------------------------------
@@ -128,14 +145,12 @@ bool arrive_at_named(unsigned number, unsigned count, bool waits, const void* co
     Thread& self = *current_thread();
     Meeting& barrier = self.block->barriers[number <= 15 ? number : 0];
     check_named_barrier(barrier, self, number, count, code);
-    if (barrier.arrived.empty()) barrier.learned = self.knowledge;
     barrier.expected = count;
     arrive(barrier, self, code);
-    barrier.learned.join(self.knowledge);
-    barrier.learned.learn(self.cluster_rank, self.clock++);
+    barrier.passed.join(said_by(self));
     if (barrier.arrived.size() < count) return false;
-    if (waits) self.knowledge.join(barrier.learned);
-    for (Thread* thread : barrier.waiting) thread->knowledge.join(barrier.learned);
+    if (waits) learn(self, barrier.passed);
+    for (Thread* thread : barrier.waiting) learn(*thread, barrier.passed);
     release(barrier, &self, *self.block->cluster);
     return true;
 }
@@ -235,15 +250,11 @@ void leave_meetings(Thread& thread) {
 
 void memory_fence() {
     Thread& self = *current_thread();
-    const std::uint32_t own = self.block->cluster->id();
-    for (const auto& [cluster, knowledge] : self.heard)
-        if (cluster == own)
-            self.knowledge.join(knowledge);
-        else
-            self.knowledge.join_from(cluster, knowledge, own);
-    self.heard.clear();
+    self.block->cluster->launch.listen(self);
+    self.knowledge.join(std::exchange(self.heard, {}));
     self.fenced = self.knowledge;
     self.fenced.learn(self.cluster_rank, self.clock++);
+    self.told_at = nullptr;
 }
 
 }  // namespace pyengine::simulator

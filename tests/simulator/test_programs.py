@@ -196,7 +196,7 @@ def test_what_does_not_compile_or_has_no_main(tmp_path: Path, program: pe.simula
         pe.simulator.load(tmp_path / "missing.cu")
 
 
-@pytest.mark.parametrize("body", ["while (true) x[0] += 1;", "while (atomicAdd(x, 0) == 0) continue;"], ids=["works", "waits"])
+@pytest.mark.parametrize("body", ["while (true) x[0] += 1;", "while (atomicAdd(x, 2) != 1) continue;"], ids=["works", "waits"])
 def test_ctrl_c_ends_a_kernel(body: str, tmp_path: Path) -> None:
     (tmp_path / "spin.cu").write_text(f"__global__ void spin(int* x) {{\n    {body}\n}}\n")
     script = (
