@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -24,7 +25,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -48,11 +49,13 @@ class Step:
     environment: Mapping[str, str] = field(default_factory=dict)
     findings: Path | None = None
     skip: str = ""
+    needs: str = ""
+    """A step without whose success this one would speak of something else."""
 
 
 @dataclass
 class Outcome:
-    """``outcome`` is passed, failed, timed out or skipped; ``last`` is the last line that the step printed."""
+    """``outcome`` is passed, failed, timed out or skipped (of tests: all of them); ``last`` is the last line that the step printed."""
 
     name: str
     outcome: str
@@ -85,8 +88,10 @@ def run(step: Step, log: Path, limit: float, folder: Path) -> Outcome:
                 process.wait(5)
         finally:
             _end(process)
-    lines = log.read_bytes()[place:].decode(errors="replace").strip().splitlines()
-    return Outcome(step.name, outcome, round(time.monotonic() - start, 2), lines[-1] if lines else "", _read(step.findings))
+    last = (log.read_bytes()[place:].decode(errors="replace").strip().splitlines() or [""])[-1]
+    if outcome == "passed" and re.match(r"\d+ skipped", last):
+        outcome = "skipped"
+    return Outcome(step.name, outcome, round(time.monotonic() - start, 2), last, _read(step.findings))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -112,6 +117,8 @@ def run_all(steps: Sequence[Step], out: Path, total: float, folder: Path, about:
     outcomes: list[Outcome] = []
     for i, step in enumerate(steps):
         limit = (end - time.monotonic()) * step.share / sum(later.share for later in steps[i:])
+        if any(earlier.name == step.needs and earlier.outcome not in ("passed", "skipped") for earlier in outcomes):
+            step = replace(step, skip=f"{step.needs} did not pass")
         outcomes.append(run(step, log, limit, folder))
         print(f"{outcomes[-1].name:12} {outcomes[-1].outcome:10} {outcomes[-1].seconds:7.1f} s  {outcomes[-1].last}", flush=True)
         record = {"check": "gpu", **about, "steps": [asdict(outcome) for outcome in outcomes]}
@@ -126,13 +133,14 @@ def steps(work: Path, dry: bool) -> list[Step]:
     """In the order of what is worth most, should the time run out; shares in seconds of TOTAL. ``work`` holds the copy of the tests."""
     device = "simulator" if dry else "cuda"
     python = sys.executable
-    found = {"PYTHONPATH": str(ROOT if dry else work / "site"), "HYPOTHESIS_PROFILE": "quick"}
+    in_place = dry and any((ROOT / "pyengine").glob("_engine*.so"))  # else what is installed
+    found = {"HYPOTHESIS_PROFILE": "quick"} | ({"PYTHONPATH": str(ROOT if dry else work / "site")} if in_place or not dry else {})
     pytest = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "default"]  # other versions there warn of other things
     module = [python, "-m"]
     install = [python, "-m", "pip", "install", "--no-build-isolation", "--no-deps", "--no-index", "--target", str(work / "site"), "-v"]
     settings = [
         "-Ccmake.define.PYENGINE_CUDA=ON",
-        "-Ccmake.define.PYENGINE_CUDA_ARCHITECTURES=90a-real",
+        f"-Ccmake.define.PYENGINE_CUDA_ARCHITECTURES={architecture()}",
         "-Ccmake.define.PYENGINE_LEVELS=avx2",  # the CPU's kernels are not what is checked
         "-Ccmake.define.CMAKE_CUDA_FLAGS=-lineinfo",
         f"-Cbuild-dir={work / 'build'}",
@@ -158,9 +166,7 @@ def steps(work: Path, dry: bool) -> list[Step]:
         ]
         return Step(tool, command, share, {**found, "PYENGINE_CUDA_CACHE": "OFF"}, skip=only_device)
 
-    return [
-        Step("device", ["nvidia-smi"], 10, skip=only_device),
-        Step("install", [*install, *settings, str(ROOT)], 250, skip="a dry run uses the package in place" if dry else ""),
+    after_install = [
         findings("compare", 45),
         sanitizer("memcheck", 40),
         sanitizer("racecheck", 40),
@@ -169,6 +175,17 @@ def steps(work: Path, dry: bool) -> list[Step]:
         Step("tests", [*pytest, *([] if dry else ["-n", "8"]), *tested(dry)], 50, {**found, "PYENGINE_TEST_DEVICE": device}),
         findings("time", 30, *(["--small"] if dry else [])),
     ]
+    return [
+        Step("device", ["nvidia-smi"], 10, skip=only_device),
+        Step("install", [*install, *settings, str(ROOT)], 250, skip="a dry run uses the package in place" if dry else ""),
+        *(replace(step, needs="install") for step in after_install),
+    ]
+
+
+def architecture() -> str:
+    """Of the GPU that is there, for CMake: 90a-real of Hopper."""
+    number = _output("nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader").partition("\n")[0].replace(".", "")
+    return "90a-real" if number in ("", "90") else f"{number}-real"
 
 
 def tested(dry: bool) -> list[str]:

@@ -2,6 +2,8 @@
 
 Kernels and copies go to the thread's current stream on their GPU, the default one until :func:`stream` names another. All functions but
 :func:`is_available` and :func:`device_count` raise RuntimeError where there is no GPU, saying why.
+
+None of this has run on a GPU yet: docs/cuda.md.
 """
 
 from __future__ import annotations
@@ -176,6 +178,7 @@ def default_stream(device: int | str | None = None) -> Stream:
 @contextmanager
 def stream(chosen: Stream) -> Iterator[Stream]:
     """This thread's work on the stream's GPU goes to ``chosen`` inside; tensors that two streams use need :func:`record_stream`."""
+    _index("stream", None)
     before = _engine.cuda_current_stream(chosen._engine.device)
     _engine.cuda_set_current_stream(chosen._engine)
     try:
@@ -186,6 +189,7 @@ def stream(chosen: Stream) -> Iterator[Stream]:
 
 def record_stream(x: Tensor, used_on: Stream) -> None:
     """x is used on a stream it was not made on: its memory is kept until that work, too, is done. ValueError if it is not on its GPU."""
+    _index("record_stream", None)
     _engine.cuda_record_stream(x._array, used_on._engine)
 
 
@@ -236,9 +240,9 @@ def captured(step: Callable[[], Any]) -> Callable[[], Any]:
 
     Returns what ``step`` returned when it was recorded: tensors that every replay fills anew. Holds ``step``, and with it what it reads.
     """
+    recorded = Graph()
     for _ in range(3):
         step()
-    recorded = Graph()
     with graph(recorded):
         result = step()
     recorded._reads = step

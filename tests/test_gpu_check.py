@@ -45,6 +45,24 @@ def test_a_failing_step_stops_nothing(tmp_path: Path) -> None:
     assert "first" in (tmp_path / "out" / "gpu_check.log").read_text()
 
 
+def test_what_needs_a_failed_step_is_skipped_and_so_are_tests_that_all_were(tmp_path: Path) -> None:
+    steps = [
+        step("install", "raise SystemExit(1)"),
+        step("tests", "print('never')", needs="install"),
+        step("other", "print('3 passed, 2 skipped in 1.00s')"),
+        step("no GPU", "print('35 skipped in 0.20s')"),
+    ]
+    outcomes = gpu_check.run_all(steps, tmp_path, 60, tmp_path, {})
+    assert [o.outcome for o in outcomes] == ["failed", "skipped", "passed", "skipped"]
+    assert outcomes[1].last == "install did not pass"
+
+
+@pytest.mark.parametrize(("said", "expected"), [("", "90a-real"), ("9.0", "90a-real"), ("8.6\n8.6", "86-real"), ("12.0", "120-real")])
+def test_the_architecture_is_that_of_the_gpu(said: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_check, "_output", lambda *_: said)
+    assert gpu_check.architecture() == expected
+
+
 def test_the_total_is_bounded(tmp_path: Path) -> None:
     start = time.monotonic()
     outcomes = gpu_check.run_all([step("long", "import time; time.sleep(60)")] * 3, tmp_path, 1.0, tmp_path, {})
