@@ -132,7 +132,8 @@ std::string deed(const Actor& actor, const Place& place, std::size_t offset, Acc
         text(deed(actor, place, offset, kind, code), ", which ", name_of(earlier, actor), ' ', did,
              earlier.atomic ? " as atomic or volatile at " : " at ", source_line(code_of(earlier, code)),
              !waited                    ? "; nothing has waited for that asynchronous operation"
-             : earlier.atomic != atomic ? "; no barrier or fence orders the two, of which one is an ordinary access"
+             : earlier.atomic && atomic ? "; lanes of a warp do not run in step, and no __syncwarp orders the two"
+             : earlier.atomic || atomic ? "; no barrier or fence orders the two, of which one is an ordinary access"
                                         : "; no barrier or fence orders the two"));
 }
 
@@ -149,6 +150,20 @@ void keep(std::array<Access, Word::kept>& accesses, std::uint8_t& next, const Ac
 const Access* conflict(const std::array<Access, Word::kept>& earlier, const Access& access, const Actor& actor) {
     for (const Access& other : earlier)
         if ((other.bytes & access.bytes) && !(other.atomic && access.atomic) && !comes_before(other, actor)) return &other;
+    return nullptr;
+}
+
+/// A volatile read of another lane of the warp that no order puts before this volatile write: they rely on lanes that run in step. Not of a
+/// lane that still looks there, as in a loop over a flag.
+const Access* read_in_step(const Word& word, const Access& access, const Actor& actor, const std::byte* address) {
+    const auto eight = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p) / 8; };
+    const Cluster& cluster = *actor.thread.block->cluster;
+    for (const Access& read : word.reads) {
+        if (!(read.bytes & access.bytes) || read.cluster != access.cluster || comes_before(read, actor)) continue;
+        if (is_asynchronous(read, actor)) continue;
+        const Thread& reader = *cluster.threads()[read.thread];
+        if (reader.warp == actor.thread.warp && eight(reader.looked_at) != eight(address)) return &read;
+    }
     return nullptr;
 }
 
@@ -172,6 +187,8 @@ Fault enter_access(const Actor& actor, const Place& place, std::size_t offset, A
             if ((write.bytes & access.bytes) && !is_proxy_fenced(write, actor, place.shared)) return earlier = write, Fault::unfenced;
     if (!writes(kind)) return keep(word.reads, word.next_read, access), Fault::none;
     if (const Access* other = conflict(word.reads, access, actor)) return earlier = *other, Fault::race_with_read;
+    if (kind == AccessKind::volatile_write && place.shared)
+        if (const Access* read = read_in_step(word, access, actor, place.base + offset)) return earlier = *read, Fault::race_with_read;
     written |= access.bytes;
     for (Access& other : word.writes) other.bytes &= static_cast<std::uint8_t>(~access.bytes);
     for (Access& other : word.reads) other.bytes &= static_cast<std::uint8_t>(~access.bytes);

@@ -13,7 +13,7 @@ void check(const void* address, std::size_t bytes, AccessKind kind, const void* 
     if (writes(kind)) launch.tell(*self, address);
     if (kind == AccessKind::volatile_write) return;
     if (self->listens_at != address) launch.listen(*self);
-    self->listens_at = address;
+    self->listens_at = self->looked_at = address;
     look(*self, code);
 }
 

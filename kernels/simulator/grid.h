@@ -58,10 +58,11 @@ struct Thread {
 
     std::function<std::string()> waiting_for;  // said if it never ends; none: it looks at memory
     const void* waiting_at = nullptr;
-    unsigned yields = 0;            // turns that it gave up
-    unsigned looks = 0;             // at memory that others may change
-    unsigned branches = 0;          // since the last look
-    const void* read_at = nullptr;  // by an ordinary load, its last access
+    unsigned yields = 0;              // turns that it gave up
+    unsigned looks = 0;               // at memory that others may change
+    unsigned branches = 0;            // since the last look
+    const void* looked_at = nullptr;  // by its last atomic or volatile read
+    const void* read_at = nullptr;    // by an ordinary load, its last access
 
     unsigned lane() const { return rank % 32; }
 };

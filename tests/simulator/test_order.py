@@ -104,6 +104,50 @@ __global__ void reader_and_writer(int* x, int* out) {
         *x = 1;
 }
 
+// The reduction of a warp that ran in step, on GPUs before Volta.
+__global__ void in_step(const int* x, int* out, int syncs) {
+    __shared__ volatile int s[64];
+    s[threadIdx.x] = x[threadIdx.x];
+    s[threadIdx.x + 32] = x[threadIdx.x];
+    __syncwarp();
+    for (int n = 32; n > 0; n /= 2) {
+        const int other = s[threadIdx.x + n];
+        if (syncs) __syncwarp();
+        s[threadIdx.x] = s[threadIdx.x] + other;
+        if (syncs) __syncwarp();
+    }
+    if (threadIdx.x == 0) *out = s[0];
+}
+
+// One lane hands numbers to the next through a flag; any lane may end the search.
+__global__ void flags_of_a_warp(int* out) {
+    __shared__ volatile int full, found;
+    __shared__ int number;
+    if (threadIdx.x == 0) full = found = 0;
+    __syncwarp();
+    for (int i = 0; i < 10; ++i) {
+        if (threadIdx.x == 0) {
+            while (full == 1) {
+            }
+            __threadfence_block();
+            number = i;
+            __threadfence_block();
+            full = 1;
+        }
+        if (threadIdx.x == 1) {
+            while (full == 0) {
+            }
+            __threadfence_block();
+            out[i] = number;
+            __threadfence_block();
+            full = 0;
+        }
+    }
+    __syncwarp();
+    for (int i = 0; i < 10 && !found; ++i)
+        if (out[i] == static_cast<int>(threadIdx.x)) found = 1;
+}
+
 __global__ void two_blocks(int* x) { x[threadIdx.x] = blockIdx.x; }
 """
 
@@ -183,3 +227,16 @@ def test_both_sides_of_a_race_between_blocks_are_named(program: pe.simulator.Pro
         pe.simulator.SimulatorError, match=r"block \(([01]), 0, 0\), .*, which block \((?!\1)[01], 0, 0\), thread \(\d, 0, 0\) wrote"
     ):
         program["two_blocks"](2, 8)(zeros(8))
+
+
+def test_lanes_that_rely_on_running_in_step(program: pe.simulator.Program) -> None:
+    x, out = pe.ones(32, dtype="int32", device="simulator"), zeros(1)
+    program["in_step"](1, 32)(x, out, 1)
+    assert out.tolist() == [64]
+    with pytest.raises(
+        pe.simulator.SimulatorError, match=r"race: kernel in_step, .* writes as volatile .*do not run in step, and no __syncwarp"
+    ):
+        program["in_step"](1, 32)(x, out, 0)
+    numbers = zeros(10)
+    program["flags_of_a_warp"](1, 32)(numbers)
+    assert numbers.tolist() == list(range(10))
