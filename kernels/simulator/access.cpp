@@ -1,7 +1,5 @@
 #include "kernels/simulator/access.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -9,6 +7,7 @@
 #include "kernels/simulator/memory.h"
 #include "kernels/simulator/static_shared.h"
 #include "kernels/simulator/trace.h"
+#include "kernels/simulator/variables.h"
 
 namespace pyengine::simulator {
 namespace {
@@ -18,7 +17,7 @@ struct Place {
     Shadow* shadow = nullptr;
     const std::byte* base = nullptr;
     std::size_t bytes = 0;
-    bool shared = false;
+    bool shared = false, constant = false;
 
     const char* name() const { return shared ? "shared memory" : "global memory"; }
 };
@@ -51,7 +50,8 @@ Place place_of(Thread& self, const std::byte* address) {
         if (!self.block->static_shadow) self.block->static_shadow = std::make_unique<Shadow>(statics.bytes);
         return {self.block->static_shadow.get(), statics.base, statics.bytes, true};
     }
-    if (Allocation* allocation = find_allocation(address)) return {&allocation->shadow, allocation->base, allocation->bytes, false};
+    if (Allocation* array = find_allocation(address))
+        return {&array->shadow, array->base, array->bytes, false, array->kind == Allocation::Kind::constant};
     return {};
 }
 
@@ -61,15 +61,12 @@ Touch touch_of(const Thread& self, std::size_t offset, std::size_t bytes, Access
     return {block, self.rank, static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(bytes), writes(kind)};
 }
 
-/// Tables in the program itself, as __constant__ memory is.
-bool is_constant(const void* address) {
-    Dl_info info;
-    return dladdr(const_cast<void*>(address), &info) != 0;
-}
-
 /// The array or the shared memory that an address is nearest to.
 std::string where(const Thread& self, const std::byte* address) {
+    constexpr std::size_t gap = 64;  // before each variable of the device: pyengine/simulator/translation.py
     const Nearby array = nearest_allocation(address);
+    if (array.distance >= gap && is_variable_of_cpu(address))
+        return "in a variable of the CPU; copy it to the device, or declare it __device__";
     const std::byte* shared = self.block->shared;
     const std::size_t bytes = self.block->cluster->launch.shape.shared_bytes;
     if (!shared) return array.text;
@@ -225,6 +222,8 @@ void check_access(const Actor& actor, const void* address, std::size_t bytes, Ac
         if (!writes(kind) && is_constant(address)) return;
         cluster.fail(actor.thread, "out of bounds", text(what(), source_line(code), ", ", where(actor.thread, first)));
     }
+    if (place.constant && writes(kind))
+        cluster.fail(actor.thread, "read-only memory", text(what(), source_line(code), ", of a variable declared __constant__"));
     Block* const owner = block_of_shared(actor.thread, first);
     if (owner && owner->alive == 0)
         cluster.fail(actor.thread, "out of bounds", text(what(), source_line(code), ", in the shared memory of a block that has ended"));

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 
 #include "kernels/simulator/access.h"
 #include "kernels/simulator/sync.h"
@@ -135,6 +136,15 @@ unsigned __reduce_min_sync(unsigned mask, unsigned value) {
 }
 unsigned __reduce_max_sync(unsigned mask, unsigned value) {
     return simulator::reduced("__reduce_max_sync", mask, value, __builtin_return_address(0), [](auto a, auto b) { return std::max(a, b); });
+}
+unsigned __reduce_and_sync(unsigned mask, unsigned value) {
+    return simulator::reduced("__reduce_and_sync", mask, value, __builtin_return_address(0), std::bit_and<unsigned>());
+}
+unsigned __reduce_or_sync(unsigned mask, unsigned value) {
+    return simulator::reduced("__reduce_or_sync", mask, value, __builtin_return_address(0), std::bit_or<unsigned>());
+}
+unsigned __reduce_xor_sync(unsigned mask, unsigned value) {
+    return simulator::reduced("__reduce_xor_sync", mask, value, __builtin_return_address(0), std::bit_xor<unsigned>());
 }
 unsigned __match_any_sync(unsigned mask, unsigned value) {
     return simulator::vote("__match_any_sync", mask, value, __builtin_return_address(0), [](void* const(&payloads)[32]) {

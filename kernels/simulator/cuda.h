@@ -1,24 +1,21 @@
-// CUDA C++ as kernels see it, for the C++ compiler: keywords, indices, vector types, and the functions of the language that synchronise,
-// exchange and count. Semantics: NVIDIA, CUDA C++ Programming Guide 13.0, chapter 10.
+// CUDA C++ as kernels see it, for the C++ compiler: keywords, indices, and the functions of the language that synchronise, exchange and count. Semantics: NVIDIA, CUDA C++ Programming Guide 13.0, chapter 10.
 #pragma once
 
-#include <math.h>
-
-#include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <type_traits>
 
+#include "kernels/simulator/arithmetic.h"
 #include "kernels/simulator/atomics.h"
 #include "kernels/simulator/report.h"
+#include "kernels/simulator/vectors.h"
 
 // The keywords. A block's threads are fibers of one thread of the machine, so what is local to that one is shared among them.
 #define __global__
 #define __device__
 #define __host__
 #define __constant__ static
+#define __managed__
 #define __shared__ thread_local
 #define __forceinline__ inline __attribute__((always_inline))
 #define __align__(bytes) __attribute__((aligned(bytes)))
@@ -60,37 +57,6 @@ __attribute__((no_sanitize("thread"))) inline T shuffled(Shuffle how, unsigned m
 using dim3 = ::pyengine::simulator::Dim3;
 inline constexpr int warpSize = 32;
 
-// Vectors ------------------------------------------------------------------------------------------------------------------------------------
-
-struct alignas(8) float2 {
-    float x, y;
-};
-struct alignas(16) float4 {
-    float x, y, z, w;
-};
-struct alignas(16) double2 {
-    double x, y;
-};
-struct alignas(8) int2 {
-    int x, y;
-};
-struct alignas(16) int4 {
-    int x, y, z, w;
-};
-struct alignas(8) uint2 {
-    unsigned x, y;
-};
-struct alignas(16) uint4 {
-    unsigned x, y, z, w;
-};
-inline float2 make_float2(float x, float y) { return {x, y}; }
-inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
-inline double2 make_double2(double x, double y) { return {x, y}; }
-inline int2 make_int2(int x, int y) { return {x, y}; }
-inline int4 make_int4(int x, int y, int z, int w) { return {x, y, z, w}; }
-inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
-inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
-
 // Barriers, fences, votes, exchanges ---------------------------------------------------------------------------------------------------------
 
 void __syncthreads();
@@ -112,6 +78,9 @@ unsigned __reduce_add_sync(unsigned mask, unsigned value);
 int __reduce_add_sync(unsigned mask, int value);
 unsigned __reduce_min_sync(unsigned mask, unsigned value);
 unsigned __reduce_max_sync(unsigned mask, unsigned value);
+unsigned __reduce_and_sync(unsigned mask, unsigned value);
+unsigned __reduce_or_sync(unsigned mask, unsigned value);
+unsigned __reduce_xor_sync(unsigned mask, unsigned value);
 unsigned __match_any_sync(unsigned mask, unsigned value);
 
 template <typename T>
@@ -171,47 +140,15 @@ template <typename T>
 __attribute__((noinline)) T atomicOr(T* address, std::type_identity_t<T> value) {
     return ::pyengine::simulator::change_atomically(address, [=](T old) { return old | value; }, __builtin_return_address(0));
 }
-
-// Arithmetic ---------------------------------------------------------------------------------------------------------------------------------
-
 template <typename T>
-inline T __ldg(const T* address) {
-    return *address;
+__attribute__((noinline)) T atomicXor(T* address, std::type_identity_t<T> value) {
+    return ::pyengine::simulator::change_atomically(address, [=](T old) { return old ^ value; }, __builtin_return_address(0));
 }
-inline int __popc(unsigned x) { return std::popcount(x); }
-inline int __popcll(unsigned long long x) { return std::popcount(x); }
-inline int __clz(int x) { return std::countl_zero(static_cast<unsigned>(x)); }
-inline int __clzll(long long x) { return std::countl_zero(static_cast<unsigned long long>(x)); }
-inline int __ffs(int x) { return __builtin_ffs(x); }
-inline unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned>((std::uint64_t{a} * b) >> 32); }
-inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
-    return static_cast<unsigned long long>((static_cast<unsigned __int128>(a) * b) >> 64);
+inline __attribute__((noinline)) unsigned atomicInc(unsigned* address, unsigned last) {
+    return ::pyengine::simulator::change_atomically(
+        address, [=](unsigned old) { return old >= last ? 0 : old + 1; }, __builtin_return_address(0));
 }
-inline int __float_as_int(float x) { return std::bit_cast<int>(x); }
-inline unsigned __float_as_uint(float x) { return std::bit_cast<unsigned>(x); }
-inline float __int_as_float(int x) { return std::bit_cast<float>(x); }
-inline float __uint_as_float(unsigned x) { return std::bit_cast<float>(x); }
-inline long long __double_as_longlong(double x) { return std::bit_cast<long long>(x); }
-inline double __longlong_as_double(long long x) { return std::bit_cast<double>(x); }
-inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
-inline double rsqrt(double x) { return 1.0 / ::sqrt(x); }
-inline float __expf(float x) { return expf(x); }
-inline float __logf(float x) { return logf(x); }
-inline float __fdividef(float a, float b) { return a / b; }
-
-template <typename A, typename B>
-constexpr std::common_type_t<A, B> min(A a, B b) {
-    using T = std::common_type_t<A, B>;
-    if constexpr (std::is_floating_point_v<T>)
-        return static_cast<T>(__builtin_fmin(a, b));
-    else
-        return static_cast<T>(b) < static_cast<T>(a) ? static_cast<T>(b) : static_cast<T>(a);
-}
-template <typename A, typename B>
-constexpr std::common_type_t<A, B> max(A a, B b) {
-    using T = std::common_type_t<A, B>;
-    if constexpr (std::is_floating_point_v<T>)
-        return static_cast<T>(__builtin_fmax(a, b));
-    else
-        return static_cast<T>(a) < static_cast<T>(b) ? static_cast<T>(b) : static_cast<T>(a);
+inline __attribute__((noinline)) unsigned atomicDec(unsigned* address, unsigned last) {
+    return ::pyengine::simulator::change_atomically(
+        address, [=](unsigned old) { return old == 0 || old > last ? last : old - 1; }, __builtin_return_address(0));
 }

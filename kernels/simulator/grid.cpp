@@ -25,6 +25,8 @@ constexpr unsigned quiet_looks = 128, most_turns = 1000;
 thread_local Thread* current = nullptr;
 thread_local std::vector<std::unique_ptr<Fiber>> idle_fibers;
 thread_local std::string before_launch;  // a report
+std::mutex allowed_mutex;
+std::map<const void*, std::size_t> allowed_shared_bytes;  // dynamic, for each kernel that asked
 
 std::unique_ptr<Fiber> take_fiber() {
     if (idle_fibers.empty()) return std::make_unique<Fiber>();
@@ -244,6 +246,11 @@ void Cluster::report_unfinished() {
     if (!operation) return;
     launch.report(number, text("simulator: missing wait: kernel ", function_name(launch.kernel), ", ", name_of(*operation->issuer),
                                ": its ", operation->what, " at ", source_line(operation->code), " is still under way when the block ends"));
+}
+
+void allow_shared_memory(const void* kernel, std::size_t bytes) {
+    const std::lock_guard lock(allowed_mutex);
+    allowed_shared_bytes[kernel] = bytes;
 }
 
 void report_at_next_launch(const std::string& message) {

@@ -25,6 +25,9 @@ struct Body {
 /// Runs the grid to its end. Raises SimulatorError with the report of the first block that has one.
 void run_grid(const void* kernel, const LaunchShape& shape, Body body);
 
+/// How many bytes of dynamic shared memory a program grants a kernel: cudaFuncSetAttribute.
+void allow_shared_memory(const void* kernel, std::size_t bytes);
+
 /// Of what the CPU does to prepare launches, which must not throw: the next launch of this thread raises it.
 void report_at_next_launch(const std::string& message);
 

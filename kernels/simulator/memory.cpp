@@ -25,8 +25,20 @@ Memory& memory() {
     return *instance;
 }
 
+std::size_t offset_in(const Allocation& allocation, const void* address) {
+    return static_cast<std::size_t>(static_cast<const std::byte*>(address) - allocation.base);
+}
+
 bool inside(const Allocation& allocation, const std::byte* address) {
     return address >= allocation.base && address < allocation.base + allocation.bytes;
+}
+
+void enter(std::unique_ptr<Allocation> allocation) {
+    Memory& m = memory();
+    std::unique_lock lock(m.mutex);
+    const std::byte* base = allocation->base;
+    m.allocations.emplace(base, std::move(allocation));
+    ++m.changes;
 }
 
 }  // namespace
@@ -35,12 +47,14 @@ void* allocate(std::size_t bytes) {
     const std::size_t room = (bytes + margin + alignment - 1) / alignment * alignment;
     auto* base = static_cast<std::byte*>(std::aligned_alloc(alignment, room));
     if (!base) return nullptr;
-    std::unique_ptr<Allocation> allocation(new Allocation{base, bytes, Shadow(bytes)});
-    Memory& m = memory();
-    std::unique_lock lock(m.mutex);
-    m.allocations.emplace(base, std::move(allocation));
-    ++m.changes;
+    enter(std::unique_ptr<Allocation>(new Allocation{base, bytes, Shadow(bytes)}));
     return base;
+}
+
+void adopt(std::byte* base, std::size_t bytes, Allocation::Kind kind) {
+    std::unique_ptr<Allocation> allocation(new Allocation{base, bytes, Shadow(bytes), kind});
+    allocation->shadow.mark_written(0, bytes);
+    enter(std::move(allocation));
 }
 
 void deallocate(void* data) {
@@ -90,8 +104,19 @@ Nearby nearest_allocation(const void* address) {
 void copy_to_device(void* to, const void* from, std::size_t bytes) {
     if (bytes == 0) return;
     std::memcpy(to, from, bytes);
-    if (Allocation* allocation = find_allocation(to))
-        allocation->shadow.mark_written(static_cast<std::size_t>(static_cast<std::byte*>(to) - allocation->base), bytes);
+    mark_written(to, bytes);
+}
+
+void mark_written(void* data, std::size_t bytes) {
+    if (Allocation* allocation = find_allocation(data)) allocation->shadow.mark_written(offset_in(*allocation, data), bytes);
+}
+
+void copy_on_device(void* to, const void* from, std::size_t bytes) {
+    if (bytes == 0) return;
+    std::memmove(to, from, bytes);
+    Allocation *target = find_allocation(to), *source = find_allocation(from);
+    const std::size_t first = offset_in(*target, to), begin = offset_in(*source, from);
+    target->shadow.copy_written(first, source->shadow, begin, bytes);
 }
 
 void copy_to_host(void* to, const void* from, std::size_t bytes) {
@@ -101,7 +126,7 @@ void copy_to_host(void* to, const void* from, std::size_t bytes) {
 void check_device_memory(const char* call, const void* data, std::size_t bytes) {
     const Allocation* array = find_allocation(data);
     if (!array) throw SimulatorError(text("simulator: not in the device's memory: ", call, " of ", bytes, " bytes at address ", data));
-    const std::size_t room = array->bytes - static_cast<std::size_t>(static_cast<const std::byte*>(data) - array->base);
+    const std::size_t room = array->bytes - offset_in(*array, data);
     if (bytes > room)
         throw SimulatorError(text("simulator: out of bounds: ", call, " of ", bytes, " bytes, with ", room, " left in the array"));
 }
@@ -109,6 +134,22 @@ void check_device_memory(const char* call, const void* data, std::size_t bytes) 
 void check_host_memory(const char* call, const void* data) {
     if (find_allocation(data))
         throw SimulatorError(text("simulator: not in the CPU's memory: ", call, " is given the device's for it; is the direction wrong?"));
+}
+
+void check_allocated(const char* call, const void* data) {
+    const Allocation* array = find_allocation(data);
+    if (!array || array->base != data || array->kind != Allocation::Kind::allocated)
+        throw SimulatorError(text("simulator: not in the device's memory: ", call, " of address ", data, ", which no allocation gave"));
+}
+
+void check_written(const char* call, const void* data, std::size_t bytes) {
+    Allocation* array = find_allocation(data);
+    if (!array) return;
+    const std::size_t first = offset_in(*array, data);
+    for (std::size_t at = first; at < first + bytes; at = at / 4 * 4 + 4)
+        if (array->shadow.written(at) == 0)
+            throw SimulatorError(text("simulator: uninitialised memory: ", call, " of ", bytes, " bytes to the CPU: byte ", at,
+                                      " of an array of ", array->bytes, " bytes is one that nothing has written"));
 }
 
 }  // namespace pyengine::simulator

@@ -35,6 +35,16 @@ void Shadow::mark_written(std::size_t offset, std::size_t bytes) {
     }
 }
 
+void Shadow::copy_written(std::size_t offset, const Shadow& source, std::size_t begin, std::size_t bytes) {
+    const std::vector<std::uint8_t> words(source.written_.begin() + static_cast<std::ptrdiff_t>(begin / 4),
+                                          source.written_.begin() + static_cast<std::ptrdiff_t>((begin + bytes + 3) / 4));
+    for (std::size_t i = 0; i < bytes; ++i) {
+        const std::size_t from = begin % 4 + i, to = offset + i;
+        const unsigned bit = words[from / 4] >> from % 4 & 1u;
+        written_[to / 4] = static_cast<std::uint8_t>((written_[to / 4] & ~(1u << to % 4)) | bit << to % 4);
+    }
+}
+
 void Shadow::forget_written() { std::fill(written_.begin(), written_.end(), std::uint8_t{0}); }
 
 }  // namespace pyengine::simulator

@@ -52,6 +52,8 @@ public:
     /// Which bytes of a word have been written, in any launch.
     std::uint8_t& written(std::size_t offset) { return written_[offset / 4]; }
     void mark_written(std::size_t offset, std::size_t bytes);
+    /// Of bytes copied from another place, even one that overlaps.
+    void copy_written(std::size_t offset, const Shadow& source, std::size_t begin, std::size_t bytes);
     void forget_written();
 
 private:

@@ -1,7 +1,6 @@
 #include "kernels/simulator/symbols.h"
 
 #include <dlfcn.h>
-#include <link.h>
 
 #include <fstream>
 #include <map>
@@ -19,25 +18,6 @@ std::vector<T> read(std::ifstream& file, std::size_t offset, std::size_t bytes) 
     file.seekg(static_cast<std::streamoff>(offset));
     file.read(reinterpret_cast<char*>(values.data()), static_cast<std::streamsize>(bytes));
     return file ? values : std::vector<T>{};
-}
-
-struct Symbols {
-    std::vector<ElfW(Sym)> all;
-    std::vector<char> names;
-    const char* name(const ElfW(Sym) & symbol) const { return names.data() + symbol.st_name; }
-};
-
-Symbols symbols_in(const char* path) {
-    std::ifstream file(path, std::ios::binary);
-    const auto header = read<ElfW(Ehdr)>(file, 0, sizeof(ElfW(Ehdr)));
-    if (header.empty()) return {};
-    const auto sections = read<ElfW(Shdr)>(file, header[0].e_shoff, header[0].e_shnum * sizeof(ElfW(Shdr)));
-    for (const auto& section : sections) {
-        if (section.sh_type != SHT_SYMTAB) continue;
-        const auto& strings = sections[section.sh_link];
-        return {read<ElfW(Sym)>(file, section.sh_offset, section.sh_size), read<char>(file, strings.sh_offset, strings.sh_size)};
-    }
-    return {};
 }
 
 /// How the names of a function's static variables begin (Itanium C++ ABI, section 5.1.6).
@@ -65,6 +45,19 @@ std::size_t add_up(const void* kernel) {
 }
 
 }  // namespace
+
+Symbols symbols_in(const char* path) {
+    std::ifstream file(path, std::ios::binary);
+    const auto header = read<ElfW(Ehdr)>(file, 0, sizeof(ElfW(Ehdr)));
+    if (header.empty()) return {};
+    const auto sections = read<ElfW(Shdr)>(file, header[0].e_shoff, header[0].e_shnum * sizeof(ElfW(Shdr)));
+    const auto strings = [&](std::size_t i) { return read<char>(file, sections[i].sh_offset, sections[i].sh_size); };
+    for (const auto& section : sections)
+        if (section.sh_type == SHT_SYMTAB)
+            return {read<ElfW(Sym)>(file, section.sh_offset, section.sh_size), sections, strings(section.sh_link),
+                    strings(header[0].e_shstrndx)};
+    return {};
+}
 
 std::size_t static_shared_bytes(const void* kernel) {
     static std::mutex mutex;

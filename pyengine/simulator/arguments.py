@@ -13,44 +13,32 @@ from pyengine.tensor import Tensor
 
 Size = int | tuple[int, ...]
 
-# The types that a kernel's parameters may have.
-_NUMBERS = {
-    "bool": ctypes.c_bool,
-    "char": ctypes.c_char,
-    "int": ctypes.c_int,
-    "unsigned": ctypes.c_uint,
-    "unsigned int": ctypes.c_uint,
-    "long": ctypes.c_long,
-    "long long": ctypes.c_longlong,
-    "size_t": ctypes.c_size_t,
-    "std::size_t": ctypes.c_size_t,
-    "int64_t": ctypes.c_int64,
-    "std::int64_t": ctypes.c_int64,
-    "uint64_t": ctypes.c_uint64,
-    "std::uint64_t": ctypes.c_uint64,
-    "int32_t": ctypes.c_int32,
-    "uint32_t": ctypes.c_uint32,
-    "float": ctypes.c_float,
-    "double": ctypes.c_double,
-}
-_ELEMENTS = {
-    "bool": dtypes.bool_,
-    "char": dtypes.int8,
-    "signed char": dtypes.int8,
-    "unsigned char": dtypes.uint8,
-    "short": dtypes.int16,
-    "int": dtypes.int32,
-    "int32_t": dtypes.int32,
-    "unsigned": dtypes.uint32,
-    "unsigned int": dtypes.uint32,
-    "uint32_t": dtypes.uint32,
-    "long": dtypes.int64,
-    "long long": dtypes.int64,
-    "int64_t": dtypes.int64,
-    "std::int64_t": dtypes.int64,
-    "float": dtypes.float32,
-    "double": dtypes.float64,
-}
+_BITS = {"char": 8, "short": 16, "int": 32, "long": 64, "long long": 64}
+
+
+def _integer(type_: str) -> str | None:
+    """``uint64`` of ``unsigned long long int``, ``std::size_t`` and the like; None for what is no integer."""
+    type_ = type_.removeprefix("std::")
+    if fixed := re.fullmatch(r"(u?int(?:8|16|32|64))_t", type_):
+        return fixed[1]
+    if type_ in ("size_t", "ptrdiff_t"):
+        return "uint64" if type_ == "size_t" else "int64"
+    words = type_.split()
+    base = " ".join(word for word in words if word not in ("signed", "unsigned", "int")) or "int"
+    return f"{'u' * ('unsigned' in words)}int{_BITS[base]}" if words and base in _BITS else None
+
+
+def _number_of(type_: str) -> Any:
+    """The type of ctypes for a parameter, or None."""
+    integer = _integer(type_)
+    others = {"bool": ctypes.c_bool, "float": ctypes.c_float, "double": ctypes.c_double}
+    return getattr(ctypes, f"c_{integer}") if integer else others.get(type_)
+
+
+def _element_of(type_: str) -> dtypes.DType | None:
+    """The dtype of what a pointer points to, or None."""
+    others = {"bool": dtypes.bool_, "float": dtypes.float32, "double": dtypes.float64}
+    return getattr(dtypes, _integer(type_) or "", None) or others.get(type_)
 
 
 def type_of(parameter: str) -> str:
@@ -75,16 +63,16 @@ def three(name: str, size: Size) -> tuple[int, int, int]:
 def argument(kernel: str, parameter: str, value: Any) -> Any:
     type_ = type_of(parameter)
     if not type_.endswith("*"):
-        if type_ not in _NUMBERS:
-            raise TypeError(f"{kernel}: parameter not understood: {parameter}; pointers and {', '.join(_NUMBERS)} are")
-        return _number(kernel, parameter, _NUMBERS[type_], value)
+        if (wanted := _number_of(type_)) is None:
+            raise TypeError(f"{kernel}: parameter not understood: {parameter}; pointers, integers, bool, float and double are")
+        return _number(kernel, parameter, wanted, value)
     if not isinstance(value, Tensor) or value.device != "simulator":
         where = value.device if isinstance(value, Tensor) else type(value).__name__
         raise TypeError(f"{kernel}: {parameter} is no tensor on the simulator: {where}; make it with device='simulator'")
-    wanted = _ELEMENTS.get(type_[:-1])
-    if wanted is not None and wanted is not value.dtype:
+    element = _element_of(type_[:-1])
+    if element is not None and element is not value.dtype:
         raise TypeError(
-            f"{kernel}: wrong dtype for {parameter}: {value.dtype.name}; must be {wanted.name}: convert with astype, or change the kernel"
+            f"{kernel}: wrong dtype for {parameter}: {value.dtype.name}; must be {element.name}: convert with astype, or change the kernel"
         )
     if not value._array.is_contiguous():
         raise ValueError(f"{kernel}: {parameter} is not contiguous: shape {value.shape}, strides {value.strides}; copy it first")

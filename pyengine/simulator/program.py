@@ -16,22 +16,13 @@ from typing import Any
 
 from pyengine import _engine
 from pyengine.simulator.arguments import Size, argument, three
-from pyengine.simulator.translation import kernels_of, rewritten
+from pyengine.simulator.translation import KernelText, kernels_of, rewritten
 
 SimulatorError: type[RuntimeError] = getattr(_engine, "SimulatorError", RuntimeError)
 
 _FLAGS = (
-    *(
-        "-x",
-        "c++",
-        "-std=c++20",
-        "-g",
-        "-fPIC",
-        "-DPYENGINE_SIMULATED",
-        "-fsanitize=thread,bounds,alignment",
-        "-fno-optimize-sibling-calls",
-    ),
-    *("-ffp-contract=off", "-fsanitize-coverage=trace-pc"),
+    *("-x", "c++", "-std=c++20", "-g", "-fPIC", "-DPYENGINE_SIMULATED", "-DPYENGINE_LEVEL=simulator"),
+    *("-fsanitize=thread,bounds,alignment", "-fno-optimize-sibling-calls", "-ffp-contract=off", "-fsanitize-coverage=trace-pc"),
 )
 
 
@@ -68,10 +59,9 @@ class Kernel:
 class Program(Mapping[str, Kernel]):
     """The kernels of a file, by name; :meth:`main` runs its ``main``, if it has one."""
 
-    def __init__(self, library: Path, kernels: dict[str, tuple[str, ...]]) -> None:
+    def __init__(self, library: Path, kernels: list[KernelText]) -> None:
         self._library = ctypes.CDLL(str(library))
-        starters = {name: getattr(self._library, f"pyengine_start_{name}") for name in kernels}
-        self._kernels = {name: Kernel(name, parameters, starters[name]) for name, parameters in kernels.items()}
+        self._kernels = {k.name: Kernel(k.name, k.parameters, getattr(self._library, k.starter)) for k in kernels if k.has_starter}
 
     def __getitem__(self, name: str) -> Kernel:
         if name not in self._kernels:
@@ -97,8 +87,9 @@ class Program(Mapping[str, Kernel]):
 def load(path: str | os.PathLike[str], *, debug: bool = False) -> Program:
     """Compiles a .cu file for the simulator. With ``debug`` without optimisation, for a debugger: ``gdb --args python your_script.py``.
 
-    The file is CUDA C++: keywords, indices, barriers, votes, shuffles, atomics, shared memory; of the runtime's functions memory, copies
-    and events. FileNotFoundError where there is no C++ compiler; RuntimeError with the compiler's words where it does not compile.
+    The file is CUDA C++: keywords, indices, barriers, votes, shuffles, atomics, shared memory, variables of the device; of the runtime's
+    functions memory, copies, streams and events; and the primitives of kernels/cuda/primitives. FileNotFoundError where there is no C++
+    compiler; RuntimeError with the compiler's words where it does not compile.
     """
     source = Path(path).read_text()
     kernels = kernels_of(source)
