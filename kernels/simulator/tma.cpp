@@ -48,7 +48,9 @@ void start(Load load, void* to, void* barrier, unsigned blocks) {
     Thread& self = *current_thread();
     Cluster& cluster = *self.block->cluster;
     const auto targets = targets_of(self, load, to, blocks);
-    const Target counted = target_of(self, load, barrier);
+    const std::size_t counted = blocks == 0 ? 0 : target_of(self, load, barrier).offset;
+    if (blocks == 0 && owner_of_shared(self, barrier) != targets.front().block)
+        refuse(self, load, "completes at an mbarrier that is not in the shared memory of the block it is to");
     if (targets.front().offset % load.alignment != 0) fail_misaligned(self, to, load.alignment, load.code);
     const Operation operation{load.what, &self, load.code};
     const Agent agent = cluster.agents.take(self.knowledge, operation);
@@ -57,7 +59,7 @@ void start(Load load, void* to, void* barrier, unsigned blocks) {
     const auto box = std::make_shared<Box>(std::move(load.box));
     const auto remaining = std::make_shared<std::size_t>(targets.size());
     for (const Target& target : targets) {
-        const std::byte* const completes = target.block->shared + counted.offset;
+        const void* const completes = blocks == 0 ? barrier : target.block->shared + counted;
         check_mbarrier_of_copy(self, completes, load.code);
         check_access(actor, target.block->shared + target.offset, box->bytes, AccessKind::write, load.code);
         if (load.lays_out) target.block->layouts.set(target.offset, box->bytes, box->swizzle);

@@ -53,16 +53,16 @@ COPY = """\
 using namespace pyengine::kernels;
 __global__ void k(const float* x, float* y) {
     extern __shared__ alignas(128) float s[];
-    auto* full = reinterpret_cast<Mbarrier*>(s + 32);
+    __shared__ Mbarrier full;
     const int t = threadIdx.x;
     if (t == 0) {
-        mbarrier_init(full, 1);
+        mbarrier_init(&full, 1);
         fence_mbarrier_init();
-        mbarrier_arrive_expecting(full, 128);
-        bulk_load(s, x, 128, full);
+        mbarrier_arrive_expecting(&full, 128);
+        bulk_load(s, x, 128, &full);
     }
     __syncthreads();
-    mbarrier_wait(full, 0);
+    mbarrier_wait(&full, 0);
     if (t < 32) y[t] = s[31 - t];
 }
 """
@@ -142,8 +142,8 @@ int main() {
         (MBARRIER, 64, "(&full, 32)", "(&full, 33)", "deadlock: kernel k"),
         (NAMED_BARRIER, 64, "barrier_sync(1, 64)", "barrier_sync(2, 32)", r"(race|uninitialised memory): kernel k, .*program\.cu"),
         (NAMED_BARRIER, 64, "barrier_sync(1, 64)", "barrier_sync(1, 96)", r"kernel k.*barrier"),
-        (COPY, 32, "    mbarrier_wait(full, 0);\n", "", r"(race|missing wait|uninitialised memory): kernel k, .*program\.cu"),
-        (COPY, 32, "expecting(full, 128)", "expecting(full, 144)", "deadlock: kernel k"),
+        (COPY, 32, "    mbarrier_wait(&full, 0);\n", "", r"(race|missing wait|uninitialised memory): kernel k, .*program\.cu"),
+        (COPY, 32, "expecting(&full, 128)", "expecting(&full, 144)", "deadlock: kernel k"),
     ],
 )
 def test_kernels_with_primitives(text: str, threads: int, right: str, wrong: str, message: str, tmp_path: Path) -> None:
