@@ -8,7 +8,8 @@
 namespace pyengine::simulator {
 namespace {
 
-constexpr unsigned quiet_rounds_of_a_deadlock = 32;
+// Of a deadlock: in each every thread looks at memory 128 times, with more than 1024 threads for fewer rounds.
+constexpr std::uint64_t fewest_quiet_rounds = 2, most_quiet_rounds = 32, threads_of_most = 1024;
 constexpr std::uint64_t resident_threads = 132 * 2048, least_block = 64;  // of an H100: the blocks that run beside each other
 
 std::uint64_t next_launch() {
@@ -72,7 +73,9 @@ bool Launch::waits_forever(Worker& worker, bool changed) {
     ++worker.quiet_rounds;
     if (changed)
         for (Worker& any : workers_) any.quiet_rounds = 0;
-    const auto waits = [](const Worker& any) { return !any.runs || any.quiet_rounds >= quiet_rounds_of_a_deadlock; };
+    const std::uint64_t threads = std::max<std::uint64_t>(resident_ * shape.cluster.count() * shape.block.count(), 1);
+    const std::uint64_t enough = std::clamp(most_quiet_rounds * threads_of_most / threads, fewest_quiet_rounds, most_quiet_rounds);
+    const auto waits = [enough](const Worker& any) { return !any.runs || any.quiet_rounds >= enough; };
     if (!stopped_ && !may_admit() && std::all_of(workers_.begin(), workers_.end(), waits)) {
         stopped_ = true;
         deadlock_ = first_failed_ == UINT64_MAX;  // or they may wait for what the block of the report would have done
