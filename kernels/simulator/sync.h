@@ -25,7 +25,7 @@ void warp_meeting(const char* what, std::uint32_t mask, void* payload, bool orde
 /// A thread has ended: those that waited for it may go on.
 void leave_meetings(Thread& thread);
 
-/// Everybody learns what everybody knows, and has done so far.
+/// Everybody learns what everybody knows, has heard and fenced, and has done so far.
 void share_knowledge(const std::vector<Thread*>& threads);
 
 /// What the thread did before, others may learn from now on, through an atomic write that follows; and the other way round.
