@@ -9,8 +9,8 @@
 
 #include "kernels/simulator/cp_async.h"
 #include "kernels/simulator/interrupt.h"
+#include "kernels/simulator/limits.h"
 #include "kernels/simulator/static_shared.h"
-#include "kernels/simulator/symbols.h"
 #include "kernels/simulator/sync.h"
 #include "kernels/simulator/tma.h"
 #include "kernels/simulator/wgmma.h"
@@ -18,15 +18,12 @@
 namespace pyengine::simulator {
 namespace {
 
-constexpr std::size_t most_threads = 1024, most_shared_bytes = 232448, most_static_bytes = 49152, most_blocks_in_cluster = 16;  // of sm_90
 // Of every thread that runs, before another cluster gets a turn: looks at memory while nothing changes, and turns given up in any case.
 constexpr unsigned quiet_looks = 128, most_turns = 1000;
 
 thread_local Thread* current = nullptr;
 thread_local std::vector<std::unique_ptr<Fiber>> idle_fibers;
 thread_local std::string before_launch;  // a report
-std::mutex allowed_mutex;
-std::map<const void*, std::size_t> allowed_shared_bytes;  // dynamic, for each kernel that asked
 
 std::unique_ptr<Fiber> take_fiber() {
     if (idle_fibers.empty()) return std::make_unique<Fiber>();
@@ -42,24 +39,6 @@ Dim3 position(std::uint64_t number, Dim3 sizes) {
 
 Dim3 clusters_of(const LaunchShape& shape) {
     return {shape.grid.x / shape.cluster.x, shape.grid.y / shape.cluster.y, shape.grid.z / shape.cluster.z};
-}
-
-void check(const void* kernel, const LaunchShape& s) {
-    const std::size_t static_bytes = static_shared_bytes(kernel);
-    const auto refuse = [&](const auto&... parts) {
-        throw SimulatorError(text("simulator: launch of kernel ", function_name(kernel), ": ", parts..., ": grid ", to_text(s.grid),
-                                  ", block ", to_text(s.block), ", cluster ", to_text(s.cluster), ", ", s.shared_bytes,
-                                  " bytes of dynamic and ", static_bytes, " of static shared memory"));
-    };
-    if (s.grid.count() == 0 || s.block.count() == 0 || s.cluster.count() == 0) refuse("a size is 0");
-    if (s.block.count() > most_threads || s.block.z > 64)
-        refuse("a block has more than ", most_threads, " threads, or more than 64 along z");
-    if (s.grid.x > 2147483647u || s.grid.y > 65535 || s.grid.z > 65535) refuse("the grid is larger than (2147483647, 65535, 65535)");
-    if (static_bytes > most_static_bytes)
-        refuse("a block has more than ", most_static_bytes, " bytes of static shared memory; dynamic shared memory may be larger");
-    if (s.shared_bytes > most_shared_bytes - static_bytes) refuse("a block has more than ", most_shared_bytes, " bytes of shared memory");
-    if (s.cluster.count() > most_blocks_in_cluster) refuse("a cluster has more than ", most_blocks_in_cluster, " blocks");
-    if (s.grid.x % s.cluster.x || s.grid.y % s.cluster.y || s.grid.z % s.cluster.z) refuse("clusters do not divide the grid");
 }
 
 /// Of a block, by its rank in its cluster.
@@ -248,11 +227,6 @@ void Cluster::report_unfinished() {
                                ": its ", operation->what, " at ", source_line(operation->code), " is still under way when the block ends"));
 }
 
-void allow_shared_memory(const void* kernel, std::size_t bytes) {
-    const std::lock_guard lock(allowed_mutex);
-    allowed_shared_bytes[kernel] = bytes;
-}
-
 void report_at_next_launch(const std::string& message) {
     std::fprintf(stderr, "%s\n", message.c_str());  // the program may not get as far as a launch
     if (before_launch.empty()) before_launch = message;
@@ -260,7 +234,7 @@ void report_at_next_launch(const std::string& message) {
 
 void run_grid(const void* kernel, const LaunchShape& shape, Body body) {
     if (!before_launch.empty()) throw SimulatorError(std::exchange(before_launch, {}));
-    check(kernel, shape);
+    check_limits(kernel, shape);
     const InterruptWatch watch;
     Launch(kernel, shape, body).run();
 }

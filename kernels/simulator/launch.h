@@ -27,6 +27,8 @@ void run_grid(const void* kernel, const LaunchShape& shape, Body body);
 
 /// How many bytes of dynamic shared memory a program grants a kernel: cudaFuncSetAttribute.
 void allow_shared_memory(const void* kernel, std::size_t bytes);
+/// SimulatorError where a program launches a kernel with more than that, or, where it granted nothing, than the 48 KiB that all may have.
+void check_allowed_shared_memory(const void* kernel, const LaunchShape& shape);
 
 /// Of what the CPU does to prepare launches, which must not throw: the next launch of this thread raises it.
 void report_at_next_launch(const std::string& message);

@@ -21,7 +21,11 @@ struct Size : Dim3 {
 
 template <typename... Parameters>
 auto configured(void (*kernel)(Parameters...), Size grid, Size block, std::size_t shared_bytes = 0, cudaStream_t = nullptr) {
-    return [=](std::type_identity_t<Parameters>... arguments) { launch(kernel, LaunchShape{grid, block, shared_bytes, {}}, arguments...); };
+    return [=](std::type_identity_t<Parameters>... arguments) {
+        const LaunchShape shape{grid, block, shared_bytes, {}};
+        check_allowed_shared_memory(reinterpret_cast<const void*>(kernel), shape);
+        launch(kernel, shape, arguments...);
+    };
 }
 /// The same for a template whose arguments follow from the launch's: `kernel_for(arguments...)` is the kernel.
 template <typename KernelFor>

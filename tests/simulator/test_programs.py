@@ -285,6 +285,26 @@ def test_shared_memory_over_the_limit(kernel: str, floats: int, dynamic: int, me
         launch()
 
 
+@pytest.mark.parametrize(
+    ("asked", "launched", "allowed"), [(0, 49152, True), (0, 49153, False), (60000, 60000, True), (60000, 60004, False)]
+)
+def test_a_program_asks_for_more_shared_memory(asked: int, launched: int, allowed: bool, tmp_path: Path) -> None:
+    text = (
+        "__global__ void fill(float* x) {\n    extern __shared__ float s[];\n    s[0] = 7;\n    x[0] = s[0];\n}\n"
+        "int main() {\n    float* x;\n    cudaMalloc(&x, 4);\n"
+        f"    if ({asked}) cudaFuncSetAttribute(fill, cudaFuncAttributeMaxDynamicSharedMemorySize, {asked});\n"
+        f"    fill<<<1, 1, {launched}>>>(x);\n    cudaDeviceSynchronize();\n}}\n"
+    )
+    program = loaded(tmp_path, text)
+    if allowed:
+        assert program.main() == 0
+        return
+    with pytest.raises(
+        pe.simulator.SimulatorError, match=r"fill: more than (49152|60000) bytes of dynamic shared memory; ask for them with"
+    ):
+        program.main()
+
+
 def test_dynamic_shared_memory_declared_outside_of_kernels(tmp_path: Path) -> None:
     text = (
         "extern __shared__ int held[];\n__global__ void reverse(int* x) {\n    held[threadIdx.x] = x[threadIdx.x];\n    __syncthreads();\n"
