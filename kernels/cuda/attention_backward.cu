@@ -3,8 +3,8 @@
 // again for each tile, twice in all: that is what it costs that no two blocks add to the same gradient, so that the order of every sum is
 // fixed.
 //
-// On tensor cores, attention_mma.h: float16 and bfloat16 up to 256 columns, float32 as tf32 up to 128. Else attention_simt.h. Wider gradients than 128 columns
-// (float64: 64) are cut among blocks, which compute the scores again.
+// On tensor cores, attention_mma.h: float16 and bfloat16 up to 256 columns, float32 as tf32 up to 128. Else attention_simt.h. Wider
+// gradients than 128 columns (float64: 64) are cut among blocks, which compute the scores again.
 // T. Dao: FlashAttention-2, ICLR 2024, algorithm 2. They have run in the simulator only.
 #include "kernels/cuda/attention_mma.h"
 
