@@ -3,8 +3,8 @@
 // written. Keys and values are read again by each block, from the cache where a head's fit. Causal: tiles beyond the diagonal are left out,
 // the queries that see the most keys come first.
 //
-// On tensor cores, attention_mma.h: float16 and bfloat16 up to 256 columns, float32 as tf32 up to 128. Else attention_simt.h, where wider results than 128 columns
-// (float64: 64) are cut among blocks, which compute the scores again.
+// On tensor cores, attention_mma.h: float16 and bfloat16 up to 256 columns, float32 as tf32 up to 128. Else attention_simt.h, where wider
+// results than 128 columns (float64: 64) are cut among blocks, which compute the scores again.
 // T. Dao: FlashAttention-2, ICLR 2024, algorithm 1. It has run in the simulator only.
 #include "kernels/cuda/attention_mma.h"
 #include "kernels/cuda/attention_simt.h"

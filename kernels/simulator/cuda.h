@@ -1,4 +1,5 @@
-// CUDA C++ as kernels see it, for the C++ compiler: keywords, indices, and the functions of the language that synchronise, exchange and count. Semantics: NVIDIA, CUDA C++ Programming Guide 13.0, chapter 10.
+// CUDA C++ as kernels see it, for the C++ compiler: keywords, indices, and the functions of the language that synchronise, exchange and
+// count. Semantics: NVIDIA, CUDA C++ Programming Guide 13.0, chapter 10.
 #pragma once
 
 #include <cstddef>
