@@ -31,8 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, ValueError, ImportError, MemoryError, RuntimeError) as error:
         print(f"{parser.prog}: {_one_line(error)}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(f"{parser.prog}: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(f"{parser.prog}: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return 130
 
 

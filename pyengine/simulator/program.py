@@ -33,6 +33,16 @@ class CompileError(RuntimeError):
 _REPORT = 16384  # bytes of a report at most
 
 
+def _call(function: Callable[..., int]) -> None:
+    """Calls it with a buffer for its report and the buffer's size. SimulatorError with the report; Ctrl-C says where it was, too."""
+    report = ctypes.create_string_buffer(_REPORT)
+    try:
+        if function(report, ctypes.c_size_t(_REPORT)):
+            raise SimulatorError(report.value.decode(errors="replace"))
+    except KeyboardInterrupt:  # Python's own, as soon as the call is over
+        raise KeyboardInterrupt(report.value.decode(errors="replace")) from None
+
+
 @dataclass(frozen=True)
 class Kernel:
     """A kernel of a program: ``kernel(grid, block, shared_bytes)`` gives what starts it with its arguments."""
@@ -49,9 +59,7 @@ class Kernel:
             if len(arguments) != len(self.parameters):
                 raise TypeError(f"{self.name}: wrong number of arguments: {len(arguments)}; must be {len(self.parameters)}")
             given = [argument(self.name, parameter, value) for parameter, value in zip(self.parameters, arguments, strict=True)]
-            report = ctypes.create_string_buffer(_REPORT)
-            if self._start(sizes, ctypes.c_size_t(shared_bytes), report, ctypes.c_size_t(_REPORT), *given):
-                raise SimulatorError(report.value.decode(errors="replace"))
+            _call(lambda *report: self._start(sizes, ctypes.c_size_t(shared_bytes), *report, *given))
 
         return start
 
@@ -78,9 +86,8 @@ class Program(Mapping[str, Kernel]):
         """Runs the program; its status. SimulatorError with the report where a kernel is at fault; ValueError without a ``main``."""
         if not hasattr(self._library, "pyengine_main"):
             raise ValueError("simulator: no main in the program: 'int main()'; start its kernels by name, from Python")
-        report, status = ctypes.create_string_buffer(_REPORT), ctypes.c_int()
-        if self._library.pyengine_main(ctypes.byref(status), report, ctypes.c_size_t(_REPORT)):
-            raise SimulatorError(report.value.decode(errors="replace"))
+        status = ctypes.c_int()
+        _call(lambda *report: self._library.pyengine_main(ctypes.byref(status), *report))
         return status.value
 
 
