@@ -149,7 +149,7 @@ def test_forward_and_backward(data: st.DataObject, dtype: str, seed: int, layout
             check(Case(dtype, batch, heads, group, queries, keys, width, value_width, mask, causal, 0.0, layout, seed))
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
 @pytest.mark.parametrize(
     "case",
     [
@@ -160,7 +160,7 @@ def test_forward_and_backward(data: st.DataObject, dtype: str, seed: int, layout
         Case("", 1, 1, 1, 40, 70, 257, 16, "keys", dropout=0.2),
     ],
 )
-def test_widths_of_tensor_cores(dtype: str, case: Case) -> None:
+def test_widths_of_several_tiles(dtype: str, case: Case) -> None:
     for level in each_level():
         if level != "reference":
             check(case._replace(dtype=dtype))
