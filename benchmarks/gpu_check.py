@@ -171,7 +171,7 @@ def steps(work: Path, dry: bool) -> list[Step]:
         sanitizer("memcheck", 40),
         sanitizer("racecheck", 40),
         sanitizer("synccheck", 30),
-        Step("cuda", [*pytest, "tests/cuda"], 25, found),
+        Step("cuda", [*pytest, "tests/cuda", "--ignore=tests/cuda/test_runtime.py"], 25, found),
         Step("tests", [*pytest, *([] if dry else ["-n", "8"]), *tested(dry)], 50, {**found, "PYENGINE_TEST_DEVICE": device}),
         findings("time", 30, *(["--small"] if dry else [])),
     ]

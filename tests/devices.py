@@ -20,6 +20,12 @@ DEVICE = os.environ.get("PYENGINE_TEST_DEVICE", "cpu")
 KERNEL_DEVICE = "simulator" if DEVICE == "cpu" else DEVICE
 """What runs CUDA kernels, for tests of what only those do."""
 
+needs_simulator = pytest.mark.skipif(
+    "simulator" not in pe.available_devices(),
+    reason="built with PYENGINE_SIMULATOR=OFF; .ci/run builds with it, and fails without: its step PYENGINE_TEST_DEVICE=simulator needs it",
+)
+"""Of programs that users run in it."""
+
 needs_cuda_kernels = pytest.mark.skipif(
     KERNEL_DEVICE not in pe.available_devices(),
     reason="nothing runs CUDA kernels: no GPU, and a build without the simulator, which the sanitizers exclude: both are instrumentation",

@@ -21,12 +21,24 @@ using cudaStream_t = struct CUstream_st*;
 using cudaEvent_t = std::chrono::steady_clock::time_point*;
 
 inline const char* cudaGetErrorName(cudaError_t error) {
-    return error == cudaSuccess                 ? "cudaSuccess"
-           : error == cudaErrorMemoryAllocation ? "cudaErrorMemoryAllocation"
-                                                : "cudaErrorInvalidValue";
+    switch (error) {
+        case cudaSuccess: return "cudaSuccess";
+        case cudaErrorInvalidValue: return "cudaErrorInvalidValue";
+        case cudaErrorMemoryAllocation: return "cudaErrorMemoryAllocation";
+        case cudaErrorInvalidConfiguration: return "cudaErrorInvalidConfiguration";
+        case cudaErrorNotReady: return "cudaErrorNotReady";
+    }
+    return "unrecognized error code";
 }
 inline const char* cudaGetErrorString(cudaError_t error) {
-    return error == cudaSuccess ? "no error" : error == cudaErrorMemoryAllocation ? "out of memory" : "invalid argument";
+    switch (error) {
+        case cudaSuccess: return "no error";
+        case cudaErrorInvalidValue: return "invalid argument";
+        case cudaErrorMemoryAllocation: return "out of memory";
+        case cudaErrorInvalidConfiguration: return "invalid configuration argument";
+        case cudaErrorNotReady: return "device not ready";
+    }
+    return "unrecognized error code";
 }
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }
 inline cudaError_t cudaPeekAtLastError() { return cudaSuccess; }

@@ -23,8 +23,8 @@ TESTS = re.findall(r'^ +\{"(\w+)", \1\},$', (HERE / "runtime.cpp").read_text(), 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("nvcc") is None or not SOURCES[0].exists():
-        pytest.skip("needs nvcc, and the engine's sources beside the tests")
+    if shutil.which("nvcc") is None:
+        pytest.skip("no nvcc on the PATH: csrc/cuda includes the CUDA runtime's headers, which come with it")
     out = tmp_path_factory.mktemp("runtime") / "runtime"
     options = ["-x", "c++", "-std=c++20", "-cudart", "none", "-DPYENGINE_HAS_cuda", f"-I{ROOT}"]
     subprocess.run(["nvcc", *options, *SOURCES, "-o", out], check=True)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import pyengine as pe
-from pyengine import _engine
 from pyengine.simulator.translation import kernels_of
+from tests.devices import needs_simulator
 from tests.simulator.test_programs import loaded
 
-pytestmark = pytest.mark.skipif("simulator" not in _engine.available_devices(), reason="this build has no simulator")
+pytestmark = needs_simulator
 
 LAUNCHES = """\
 #include <cstdio>
@@ -245,6 +245,8 @@ int main() {
     CHECK(cudaGetDeviceProperties(&properties, 0));
     CHECK(cudaFuncSetAttribute(numbers, cudaFuncAttributeMaxDynamicSharedMemorySize, 100000));
     CHECK(cudaPeekAtLastError());
+    if (cudaGetErrorName(cudaErrorNotReady) != std::string("cudaErrorNotReady")) return 3;
+    if (cudaGetErrorString(cudaErrorInvalidConfiguration) != std::string("invalid configuration argument")) return 4;
     uchar4* bytes; float3* points; double4* wide; short2* pairs;
     cudaMallocManaged(&bytes, 8); cudaMallocManaged(&points, 24); cudaMallocManaged(&wide, 64); cudaMallocManaged(&pairs, 8);
     bytes[1] = {1, 2, 3, 4};

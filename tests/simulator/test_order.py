@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 import pyengine as pe
-from pyengine import _engine
+from tests.devices import needs_simulator
 
-pytestmark = pytest.mark.skipif("simulator" not in _engine.available_devices(), reason="this build has no simulator")
+pytestmark = needs_simulator
 
 KERNELS = """\
 // The block that is the last to count itself takes what all have written.

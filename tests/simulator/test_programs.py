@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import pyengine as pe
-from pyengine import _engine
 from pyengine.simulator import pictures
+from tests.devices import needs_simulator
 
-pytestmark = pytest.mark.skipif("simulator" not in _engine.available_devices(), reason="this build has no simulator")
+pytestmark = needs_simulator
 
 KERNELS = """\
 __global__ void square(const float* __restrict__ x, float* y, int n) {  // y[i] = x[i]^2

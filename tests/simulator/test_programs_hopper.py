@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import pyengine as pe
-from pyengine import _engine
+from tests.devices import needs_simulator
 from tests.simulator.test_programs import loaded
 
-pytestmark = pytest.mark.skipif("simulator" not in _engine.available_devices(), reason="this build has no simulator")
+pytestmark = needs_simulator
 
 MBARRIER = """\
 #include "kernels/cuda/primitives/mbarrier.h"
